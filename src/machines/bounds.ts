@@ -1,0 +1,17 @@
+/**
+ * The bound of everything that a command or a workflow may hold. Each has a typed error at the limit.
+ *
+ * These are the bounds of the rules; those of queues, pages and connections are in `runtime/limits.ts`.
+ */
+export const bounds = {
+  callsPerProposal: 64,
+  receiptsPerCommand: 256,
+  resourcesPerCall: 16,
+  artifactsPerHandoff: 64,
+  /** Bytes of one command's JSON: a summary, the arguments of a proposal, a result. */
+  commandBytes: 1024 * 1024,
+  /** Free resources whose counters stay in memory; older ones are read back from the store when they are named again. */
+  idleResources: 1024,
+  /** Sessions, handoffs and steps that a kill receipt lists by id; the counts are always exact. */
+  receiptItems: 20_000,
+} as const
