@@ -29,6 +29,9 @@ const ends = opt(ending)
 /** Money in micro-units. */
 const usage = Schema.Struct({ inputTokens: Count, outputTokens: Count, cost: micros })
 
+/** Counters of resources that were not in memory, read back from the store by the command. */
+const recalled = opt(Schema.Array(Schema.Struct({ name: Name, key: Name, fence: Count, version: Count })))
+
 export const WorkflowCreated = Schema.TaggedStruct("workflow.created", {
   workflowId: WorkflowId,
   definitionHash: Schema.String,
@@ -55,6 +58,7 @@ export const HandoffClaimed = Schema.TaggedStruct("handoff.claimed", {
   deadline: Schema.NullOr(at),
   /** Ownership of the bound `single_writer` resources that moves to the claimant. */
   grants: fences,
+  recalled,
 })
 export const BudgetReserved = Schema.TaggedStruct("budget.reserved", {
   sessionId: SessionId,
@@ -84,8 +88,7 @@ export const StepsProposed = Schema.TaggedStruct("steps.proposed", {
   steps: Schema.Array(NewStep),
   preparedRequestId: opt(PreparedRequestId),
   usage: opt(usage),
-  /** Counters of resources that were not in memory, read back from the store. */
-  recalled: opt(Schema.Array(Schema.Struct({ name: Name, key: Name, fence: Count, version: Count }))),
+  recalled,
 })
 
 export const Resolution = Schema.Struct({

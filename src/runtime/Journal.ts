@@ -10,7 +10,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Archive, ArchiveRefs, HandoffRow, Projection, SessionRow, WorkflowRow } from "../machines/projection.ts"
-import type { SessionId, Tenant, WorkflowId } from "../machines/ids.ts"
+import type { Tenant, WorkflowId } from "../machines/ids.ts"
 
 /** The store could not carry out the call: nothing of it was written, and it may be tried again. */
 export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()("StorageUnavailable", {
@@ -66,12 +66,13 @@ export interface Append {
 /**
  * - `appended`: durable (or, without entries, confirmed).
  * - `conflict`: `expectedSeq` is not the head.
- * - `session_exists`: a session that the projections create exists in the tenant; nothing of this append was written.
+ * - `exists`: a session that the projections create exists in the tenant, or a handoff in the workflow; nothing of this
+ *   append was written.
  */
 export type Appended =
   | { readonly _tag: "appended" }
   | { readonly _tag: "conflict" }
-  | { readonly _tag: "session_exists"; readonly sessionId: SessionId }
+  | { readonly _tag: "exists"; readonly kind: "session" | "handoff"; readonly id: string }
 
 export interface Loaded {
   readonly definition: StoredDefinition
@@ -127,7 +128,7 @@ export class Journal extends Context.Service<
     listWorkflows(tenant: Tenant, query: WorkflowQuery): Effect.Effect<Page<WorkflowRow>, StorageError>
     listSessions(tenant: Tenant, query: MemberQuery): Effect.Effect<Page<SessionRow>, StorageError>
     listHandoffs(tenant: Tenant, query: MemberQuery): Effect.Effect<Page<HandoffRow>, StorageError>
-    /** Active workflows of all tenants with `wakeAt` ≤ `now`, earliest first. */
+    /** Workflows of all tenants with `wakeAt` ≤ `now`, earliest first; ended ones too, whose orphans may still be timed. */
     due(now: number, limit: number): Effect.Effect<ReadonlyArray<DueWorkflow>, StorageError>
     /** The earliest `wakeAt` of all tenants, or null. */
     readonly nextWake: Effect.Effect<number | null, StorageError>

@@ -1,0 +1,108 @@
+/**
+ * The deadlines of one workflow, earliest first (semantics.md §9).
+ *
+ * A binary heap that forgets lazily: a deadline that was met, moved or lost its subject stays until it comes up, and is then
+ * seen to be void because its subject no longer carries that very time. Rebuilt from the state on load, so nothing of it is
+ * stored.
+ */
+import type { State } from "./state.ts"
+
+/** What a deadline is about. `workflow` is `max_duration`; `step` is the release of an orphan. */
+export type DeadlineKind = "workflow" | "offer" | "claim" | "prepared" | "step"
+
+export interface Deadline {
+  readonly at: number
+  readonly kind: DeadlineKind
+  /** The id of its subject; empty for the workflow. */
+  readonly id: string
+}
+
+/** At equal times the end of the workflow comes first: what it kills must not expire or be reclaimed as well. */
+const before = (a: Deadline, b: Deadline): boolean =>
+  a.at < b.at || (a.at === b.at && a.kind === "workflow" && b.kind !== "workflow")
+
+export class Deadlines {
+  readonly #heap: Array<Deadline> = []
+
+  /** Entries held, void ones too. */
+  get size(): number {
+    return this.#heap.length
+  }
+
+  add(deadline: Deadline): void {
+    const heap = this.#heap
+    let index = heap.length
+    heap.push(deadline)
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      const above = heap[parent]
+      if (above === undefined || !before(deadline, above)) break
+      heap[index] = above
+      index = parent
+    }
+    heap[index] = deadline
+  }
+
+  /** The earliest deadline that still stands, dropping void ones on the way. */
+  earliest(state: State): Deadline | undefined {
+    let top = this.#heap[0]
+    while (top !== undefined && !stands(state, top)) {
+      this.#pop()
+      top = this.#heap[0]
+    }
+    return top
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      const left = heap[child]
+      if (left === undefined) break
+      const right = heap[child + 1]
+      let least = left
+      if (right !== undefined && before(right, left)) {
+        least = right
+        child += 1
+      }
+      if (!before(least, last)) break
+      heap[index] = least
+      index = child
+    }
+    heap[index] = last
+  }
+}
+
+/** Whether the subject of a deadline still carries it. */
+const stands = (state: State, deadline: Deadline): boolean => {
+  switch (deadline.kind) {
+    case "workflow":
+      return state.status === "active" && state.deadline === deadline.at
+    case "offer":
+    case "claim": {
+      const handoff = state.handoffs.get(deadline.id as never)
+      return handoff?.deadline === deadline.at && handoff.status === (deadline.kind === "offer" ? "offered" : "claimed")
+    }
+    case "prepared":
+      return state.prepared.get(deadline.id as never)?.deadline === deadline.at
+    case "step":
+      return state.steps.get(deadline.id as never)?.deadline === deadline.at
+  }
+}
+
+/** Fills the heap from a state that was loaded. */
+export const rebuildDeadlines = (state: State): void => {
+  if (state.deadline !== null) state.deadlines.add({ at: state.deadline, kind: "workflow", id: "" })
+  for (const handoff of state.handoffs.values()) {
+    if (handoff.deadline === null) continue
+    if (handoff.status === "offered") state.deadlines.add({ at: handoff.deadline, kind: "offer", id: handoff.handoffId })
+    if (handoff.status === "claimed") state.deadlines.add({ at: handoff.deadline, kind: "claim", id: handoff.handoffId })
+  }
+  for (const prepared of state.prepared.values())
+    state.deadlines.add({ at: prepared.deadline, kind: "prepared", id: prepared.preparedRequestId })
+  for (const step of state.steps.values())
+    if (step.deadline !== null) state.deadlines.add({ at: step.deadline, kind: "step", id: step.stepId })
+}

@@ -1,0 +1,102 @@
+/**
+ * What a decision has to know about things that have left the state.
+ *
+ * Most commands are about what is open, and need nothing. One that names something ended (a late receipt, a claim of a closed
+ * handoff, a resource that was put away) is decided on the stored rows, which can't change any more.
+ */
+import { boundResources } from "../bindings.ts"
+import type { Command } from "../commands.ts"
+import type { Archive, ArchiveRefs } from "../projection.ts"
+import { type ResourceRef, resourceKey, type SessionId } from "../ids.ts"
+import type { State } from "../state.ts"
+
+const none: ArchiveRefs = {}
+
+const gone = <K>(map: ReadonlyMap<K, unknown>, id: K | undefined): Array<K> =>
+  id === undefined || map.has(id) ? [] : [id]
+
+/** The rows to read before `decide`; undefined where the state says it all, which is the rule. */
+export const needs = (state: State, command: Command): ArchiveRefs | undefined => {
+  const refs = wanted(state, command)
+  return Object.values(refs).some((list) => (list as ReadonlyArray<unknown>).length > 0) ? refs : undefined
+}
+
+const wanted = (state: State, command: Command): ArchiveRefs => {
+  switch (command._tag) {
+    case "createRoot":
+      return { sessions: gone(state.sessions, state.rootSessionId) }
+    case "claim": {
+      const handoff = state.handoffs.get(command.handoffId)
+      if (handoff === undefined)
+        return { handoffs: [command.handoffId], sessions: gone(state.sessions, command.sessionId) }
+      return { resources: forgotten(state, handoff.resources) }
+    }
+    case "propose": {
+      const sessions = gone(state.sessions, command.sessionId)
+      if (sessions.length > 0) return { sessions }
+      if (!state.resourcesForgotten) return none
+      const named = command.calls.flatMap((call) => call.resources ?? [])
+      return { resources: forgotten(state, [...named, ...boundByContracts(state, command)]) }
+    }
+    case "receipt":
+      return {
+        sessions: gone(state.sessions, command.sessionId),
+        steps: command.receipts.flatMap((item) => gone(state.steps, item.stepId)),
+      }
+    case "attach":
+    case "offer":
+    case "preflight":
+    case "heartbeat":
+    case "release":
+    case "complete":
+    case "fail":
+      return { sessions: gone(state.sessions, command.sessionId) }
+    case "reclaim":
+    case "withdraw":
+      return {
+        sessions: gone(state.sessions, command.sessionId),
+        handoffs: gone(state.handoffs, command.handoffId),
+      }
+    case "completeHandoff":
+    case "failHandoff":
+      return { handoffs: gone(state.handoffs, command.handoffId) }
+    case "resolveStep":
+      return { steps: gone(state.steps, command.stepId) }
+    case "kill":
+      return killNeeds(state, command.scope, command.sessionId)
+    case "raiseLimits":
+    case "tick":
+      return none
+  }
+}
+
+const killNeeds = (state: State, scope: string, sessionId: SessionId | undefined): ArchiveRefs => {
+  const killId = scope === "workflow" ? state.killId : sessionId === undefined ? null : state.sessions.get(sessionId)?.killId
+  return {
+    sessions: scope === "workflow" ? [] : gone(state.sessions, sessionId),
+    kills: killId === null || killId === undefined ? [] : [killId],
+  }
+}
+
+const forgotten = (state: State, refs: ReadonlyArray<ResourceRef>): ReadonlyArray<ResourceRef> =>
+  state.resourcesForgotten ? refs.filter((ref) => !state.resources.has(resourceKey(ref))) : []
+
+/** The resources that contracts may bind are known only once the arguments are read; `decide` does that with this list. */
+const boundByContracts = (
+  state: State,
+  command: Extract<Command, { readonly _tag: "propose" }>,
+): ReadonlyArray<ResourceRef> => {
+  const session = state.sessions.get(command.sessionId)
+  if (session === undefined) return []
+  return command.calls.flatMap((call) => {
+    const bound = boundResources(call, state.rules.tool(session.role, call.tool))
+    return "code" in bound ? [] : bound
+  })
+}
+
+/** What the rows that were read make it necessary to read as well: the kill that ended a session. */
+export const needsAlso = (command: Command, archive: Archive): ArchiveRefs | undefined => {
+  if (command._tag !== "kill" || command.sessionId === undefined) return undefined
+  const killId = archive.sessions.get(command.sessionId)?.killId
+  return killId === null || killId === undefined || archive.kills.has(killId) ? undefined : { kills: [killId] }
+}
