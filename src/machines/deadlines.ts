@@ -29,6 +29,11 @@ export class Deadlines {
     return this.#heap.length
   }
 
+  /** Starts anew, before the standing deadlines are added again. */
+  clear(): void {
+    this.#heap.length = 0
+  }
+
   add(deadline: Deadline): void {
     const heap = this.#heap
     let index = heap.length
@@ -93,8 +98,15 @@ const stands = (state: State, deadline: Deadline): boolean => {
   }
 }
 
-/** Fills the heap from a state that was loaded. */
+/** Drops void deadlines once they outnumber by far what is open, so that memory follows what is open. */
+export const compactDeadlines = (state: State): void => {
+  const open = state.handoffs.size + state.steps.size + state.prepared.size
+  if (state.deadlines.size > 4 * open + 64) rebuildDeadlines(state)
+}
+
+/** Fills the heap from the state alone. */
 export const rebuildDeadlines = (state: State): void => {
+  state.deadlines.clear()
   if (state.deadline !== null) state.deadlines.add({ at: state.deadline, kind: "workflow", id: "" })
   for (const handoff of state.handoffs.values()) {
     if (handoff.deadline === null) continue

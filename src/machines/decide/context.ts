@@ -2,11 +2,20 @@
 import type { Answers } from "../answers.ts"
 import type { CommandName } from "../commands.ts"
 import type { EventBody } from "../events.ts"
+import type { HandoffId, KillId, PreparedRequestId, SessionId, StepId } from "../ids.ts"
 import type { Archive } from "../projection.ts"
 import { type Code, type Facts as RefusalFacts, type Refusal, refuse } from "../refusals.ts"
 import type { Session, State } from "../state.ts"
 
-export type IdKind = "session" | "handoff" | "step" | "kill" | "prepared"
+/** The ids that a decision may need to make, by kind. */
+export interface NewIds {
+  readonly session: SessionId
+  readonly handoff: HandoffId
+  readonly step: StepId
+  readonly kill: KillId
+  readonly prepared: PreparedRequestId
+}
+export type IdKind = keyof NewIds
 
 /** Time, ids and what was read back: everything that a decision needs beside the state and the command. */
 export interface Facts {
@@ -15,7 +24,7 @@ export interface Facts {
   /** Who asks: a session id, `operator:<name>` or `system`. */
   readonly actor: string
   /** A new id, never used before anywhere. */
-  readonly id: (kind: IdKind) => string
+  readonly id: <K extends IdKind>(kind: K) => NewIds[K]
   /** What has ended and is named by the command (`needs`); empty where nothing had to be read back. */
   readonly archive: Archive
   /** The usage under this command's idempotency key was settled before, by a try that was refused. */

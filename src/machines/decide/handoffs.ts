@@ -5,7 +5,7 @@ import { canonical } from "../canonical.ts"
 import type { CommandOf } from "../commands.ts"
 import type { Edge } from "../definition.ts"
 import type { EventOf } from "../events.ts"
-import { type Fence, HandoffId, KillId, resourceKey, SessionId } from "../ids.ts"
+import { type Fence, type HandoffId, resourceKey, SessionId } from "../ids.ts"
 import { checkDepth, checkRoom } from "../ledger.ts"
 import type { HandoffRow, SessionRow } from "../projection.ts"
 import { type Refusal, refuse } from "../refusals.ts"
@@ -50,9 +50,10 @@ export const offer = (state: State, command: CommandOf<"offer">, facts: Facts): 
   const refusal =
     checkDepth(state, command.toRole, session.depth + 1) ?? checkRoom(state, command.toRole, "maxOpenHandoffs", 1)
   if (refusal !== undefined) return refused(refusal)
-  const handoffId = command.handoffId ?? HandoffId.make(facts.id("handoff"))
+  const handoffId = command.handoffId ?? facts.id("handoff")
   const deadline = after(facts.now, edge.offerTimeoutMs)
-  return accept([{ _tag: "handoff.offered", handoffId, deadline, ...content }], {
+  const { sessionId, toRole, summary, artifacts, resources } = content
+  return accept([{ _tag: "handoff.offered", sessionId, handoffId, toRole, summary, artifacts, resources, deadline }], {
     handoffId,
     workflowId: state.workflowId,
     status: "offered",
@@ -131,7 +132,7 @@ export const claim = (state: State, command: CommandOf<"claim">, facts: Facts): 
   if (refusal !== undefined) return refused(refusal)
   const grants = moveBindings(state, parent.sessionId, handoff.resources, facts.archive.resources)
   if (isRefusal(grants)) return refused(grants)
-  const sessionId = command.sessionId ?? SessionId.make(facts.id("session"))
+  const sessionId = command.sessionId ?? facts.id("session")
   const deadline = after(facts.now, edgeOf(state, handoff).claimTimeoutMs)
   const recalled = recall(state, grants.map(resourceKey), facts.archive.resources)
   const event: EventOf<"handoff.claimed"> = {
@@ -278,7 +279,7 @@ export const reclaimed = (state: State, handoff: Handoff, why: string, facts: Fa
     status,
     generation,
     reason,
-    killId: KillId.make(facts.id("kill")),
+    killId: facts.id("kill"),
     deadline: status === "offered" ? after(facts.now, edge.offerTimeoutMs) : null,
     ...(admitted.length > 0 ? { admitted } : {}),
     ...(ends === undefined ? {} : { ends }),

@@ -59,7 +59,7 @@ export const killed = (
   const ends = scope === "workflow" ? ("killed" as const) : endsWithLastSession(state, cascade.sessions)
   const event: EventOf<"killed"> = {
     _tag: "killed",
-    killId: KillId.make(facts.id("kill")),
+    killId: facts.id("kill"),
     scope,
     sessionId: target?.sessionId ?? null,
     reason,

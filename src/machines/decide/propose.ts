@@ -8,7 +8,7 @@ import type { Prepared as PreparedAnswer, Proposed } from "../answers.ts"
 import type { Call, CommandOf, Usage } from "../commands.ts"
 import type { ToolContract } from "../definition.ts"
 import type { EventBody, EventOf, NewStep } from "../events.ts"
-import { fromMicros, type Json, type Micros, PreparedRequestId, StepId } from "../ids.ts"
+import { fromMicros, type Json, type Micros } from "../ids.ts"
 import { checkRoom, limitsCost, type Pending, remaining } from "../ledger.ts"
 import { type Refusal, refuse } from "../refusals.ts"
 import { Takes } from "../resources.ts"
@@ -30,7 +30,7 @@ export const preflight = (
   const refusal =
     checkRoom(state, session.role, "maxCost", cost) ?? checkRoom(state, session.role, "maxTokens", tokens)
   if (refusal !== undefined) return refused(refusal)
-  const preparedRequestId = PreparedRequestId.make(facts.id("prepared"))
+  const preparedRequestId = facts.id("prepared")
   const deadline = facts.now + state.rules.definition.preflightTimeoutMs
   const left = (name: "maxCost" | "maxTokens" | "maxSteps", taken: number): number | null => {
     const room = remaining(state, session.role, name)
@@ -187,7 +187,7 @@ const judgeCall = (
     checkRoom(state, role, "maxCost", cost, pending(running.spentCost, running.cost)) ??
     checkRoom(state, role, "maxTokens", tokens, pending(running.spentTokens, running.tokens))
   if (refusal !== undefined) return refusal
-  const stepId = StepId.make(facts.id("step"))
+  const stepId = facts.id("step")
   const taken = takes.take(stepId, resources, wait)
   if (isRefusal(taken)) return taken
   running.steps += 1

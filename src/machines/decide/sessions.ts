@@ -3,7 +3,7 @@ import type { HandoffChanged, Released, SessionEnded, SessionOpened, SessionView
 import { hasLiveDescendant, leaving, subtreeCascade } from "../cascade.ts"
 import type { CommandOf } from "../commands.ts"
 import type { EventOf } from "../events.ts"
-import { KillId, resourceKey, SessionId } from "../ids.ts"
+import { resourceKey, type SessionId } from "../ids.ts"
 import { checkDepth, checkRoom } from "../ledger.ts"
 import { type Refusal, refuse } from "../refusals.ts"
 import { admissions, distinct } from "../resources.ts"
@@ -29,7 +29,7 @@ export const createRoot = (rules: Rules, command: CommandOf<"createRoot">, facts
     return no("session_exists", `A session ${command.sessionId} exists. Choose another id, or none.`, {
       sessionId: command.sessionId,
     })
-  const sessionId = command.sessionId ?? SessionId.make(facts.id("session"))
+  const sessionId = command.sessionId ?? facts.id("session")
   const { maxDurationMs } = rules.definition.limits
   const deadline = maxDurationMs === null ? null : facts.now + maxDurationMs
   const nobody = emptyState({
@@ -205,7 +205,7 @@ const failed = (state: State, session: Session, reason: string, facts: Facts): E
     sessionId: session.sessionId,
     handoffId: session.handoffId,
     reason,
-    killId: KillId.make(facts.id("kill")),
+    killId: facts.id("kill"),
     ...(admitted.length > 0 ? { admitted } : {}),
     ...(ends === undefined ? {} : { ends }),
   }

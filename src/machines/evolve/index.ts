@@ -5,6 +5,7 @@
  * state in place, because one actor owns it and copies on the hot path would cost more than the rules. It checks nothing that
  * `decide` has checked; an event that does not fit the state is a bug or a corrupt journal, and throws.
  */
+import { compactDeadlines } from "../deadlines.ts"
 import type { EventOf, JournalEvent } from "../events.ts"
 import type { Limits } from "../definition.ts"
 import type { Projection } from "../projection.ts"
@@ -36,6 +37,7 @@ export const evolve = (state: State, event: JournalEvent, rows?: Array<Projectio
   const context: EventContext = { seq: event.seq, at: event.at, actor: event.actor, rows }
   state.seq = event.seq
   apply(state, event.body, context)
+  compactDeadlines(state)
   return state
 }
 
