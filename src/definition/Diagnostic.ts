@@ -95,7 +95,7 @@ export interface Reporter {
   all(mainFile: string): ReadonlyArray<Diagnostic>
 }
 
-const placeOf = (location: Location): string => `${location.file}\u0000${location.line}:${location.column}`
+const placeOf = (location: Location): string => `${location.file}\u0000${location.line}:${location.column}\u0000${location.excerpt}`
 
 export const makeReporter = (): Reporter => {
   const kept: Record<Severity, Array<Diagnostic>> = { error: [], warning: [] }

@@ -35,7 +35,10 @@ export const bounds = {
   excerptChars: 240,
   textChars: 2000,
   regexChars: 1000,
+  schemaReferences: 200,
   summaryProblems: 20,
+  /** Levels of a summary that is checked against a schema. */
+  summaryDepth: 100,
   /** 1e9 units of the currency. */
   amount: 1_000_000_000,
   durationMs: 3650 * 24 * 3600 * 1000,

@@ -133,7 +133,9 @@ const readTest =
     fields.require("path", readPath, what)
     const used = operators.filter((operator) => fields.has(operator))
     for (const operator of used) fields.get(operator, (value) => readOperand(operator, value, report))
-    if (used.length === 0) report("missing_key", node.at, `${what} needs one of ${operators.map((each) => `\`${each}\``).join(", ")}`)
+    // A misspelled operator has its own message.
+    const hasOthers = fields.node.entries.some(({ key }) => key !== "path")
+    if (used.length === 0 && !hasOthers) report("missing_key", node.at, `${what} needs one of ${operators.map((each) => `\`${each}\``).join(", ")}`)
     checkInterval(fields, "gte", "lte", report)
     checkInterval(fields, "length_gte", "length_lte", report)
     return true

@@ -3,6 +3,9 @@
  *
  * Nothing is ever fetched: a `$ref` that the schema does not hold itself is an error when it is compiled. A `$async` schema is
  * refused, since its validator would answer a promise, which is truthy whatever the summary holds.
+ *
+ * Validators recurse, and V8 aborts the process when it compiles a regular expression on an exhausted stack. So the references
+ * of a schema and the nesting of a summary are bounded; a schema that refers to itself for ever is caught when it is used.
  */
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js"
 import type { SummaryProblem } from "../machines/rules.ts"
@@ -21,14 +24,18 @@ export type CompiledSchema =
 
 /** A compiler for the schemas of one definition. */
 export const makeSchemaCompiler = (): ((schema: unknown) => CompiledSchema) => {
-  // addUsedSchema: two edges may carry a schema with the same $id.
-  const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, addUsedSchema: false })
+  const meta = new Ajv2020({ strict: false, logger: false })
   return (schema) => {
     if (typeof schema !== "boolean" && (typeof schema !== "object" || schema === null || Array.isArray(schema))) {
       return refused([{ path: [], message: "a JSON schema is a map, true or false" }])
     }
+    if (references(schema) > bounds.schemaReferences) {
+      return refused([{ path: [], message: `a schema may have at most ${bounds.schemaReferences} references` }])
+    }
     try {
-      if (ajv.validateSchema(schema) !== true) return refused(schemaProblems(ajv.errors ?? []))
+      if (meta.validateSchema(schema) !== true) return refused(schemaProblems(meta.errors ?? []))
+      // One compiler a schema, so that the $ids of two edges never meet; the meta-schema is checked once, above.
+      const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, meta: false, validateSchema: false })
       const check = ajv.compile(schema)
       if ("$async" in check) return refused([{ path: ["$async"], message: "an asynchronous schema can't be used" }])
       return { ok: true, validate: (summary) => run(check, summary) }
@@ -39,6 +46,14 @@ export const makeSchemaCompiler = (): ((schema: unknown) => CompiledSchema) => {
   }
 }
 
+const references = (schema: unknown): number => {
+  if (typeof schema !== "object" || schema === null) return 0
+  return Object.entries(schema).reduce((sum, [key, value]) => sum + (key === "$ref" || key === "$dynamicRef" ? 1 : references(value)), 0)
+}
+
+const isDeeperThan = (value: unknown, levels: number): boolean =>
+  typeof value === "object" && value !== null && (levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1)))
+
 const refused = (problems: ReadonlyArray<SchemaProblem>): CompiledSchema => ({ ok: false, problems })
 
 interface Check {
@@ -47,11 +62,14 @@ interface Check {
 }
 
 const run = (check: Check, summary: unknown): ReadonlyArray<SummaryProblem> | undefined => {
+  if (isDeeperThan(summary, bounds.summaryDepth)) {
+    return [{ path: "", message: `a summary may be nested at most ${bounds.summaryDepth} levels deep` }]
+  }
   try {
     if (check(summary) === true) return undefined
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return [{ path: "", message: "the summary can't be checked: its schema refers to itself without end, or it is nested too deeply" }]
+    return [{ path: "", message: "the summary can't be checked: its schema refers to itself without end" }]
   }
   return (check.errors ?? []).slice(0, bounds.summaryProblems).map(({ instancePath, message }) => ({
     path: instancePath,
