@@ -157,7 +157,8 @@ const sessionLines = (sessions: readonly PictureSession[], inner: number, paint:
 
 const sessionRow = (session: PictureSession, tree: string, inner: number, paint: Paint): string => {
   const status = statusCell(session.status)
-  const steps = session.stepsCommitted === undefined ? "" : `${session.stepsCommitted} steps`
+  const count = session.stepsCommitted
+  const steps = count === undefined ? "" : `${count} step${count === 1 ? "" : "s"}`
   const who = `${tree}${plain(session.role)}`
   const cells: Cell[] = [
     { text: pad(who, 26), colour: "bold" },
