@@ -1,0 +1,20 @@
+/** How often and from which seed the properties run; a failure prints seed and path. */
+import type { Parameters } from "fast-check"
+
+const number = (name: string): number | undefined => {
+  const value = Number(process.env[name])
+  return process.env[name] === undefined || !Number.isFinite(value) ? undefined : value
+}
+export const scale = number("HANDRAIL_PROPERTY_RUNS") ?? 1
+
+export const parameters = <T>(runs: number): Parameters<T> => {
+  const seed = number("HANDRAIL_PROPERTY_SEED")
+  const path = process.env["HANDRAIL_PROPERTY_PATH"]
+  return {
+    numRuns: Math.max(1, Math.round(runs * scale)),
+    interruptAfterTimeLimit: 540_000,
+    markInterruptAsFailure: false,
+    ...(seed === undefined ? {} : { seed }),
+    ...(path === undefined ? {} : { path }),
+  }
+}
