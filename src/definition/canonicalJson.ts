@@ -4,7 +4,7 @@
  * Keys are sorted by their UTF-16 code units, nothing is spaced, numbers are written as ECMAScript writes them. Two values
  * that are equal as JSON have the same text. What JSON can't hold is a defect of the caller and throws a TypeError.
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 
 export const canonicalJson = (value: unknown): string => {
   if (value === null || typeof value === "string" || typeof value === "boolean") return JSON.stringify(value)
@@ -21,5 +21,5 @@ export const canonicalJson = (value: unknown): string => {
   return `{${members.join(",")}}`
 }
 
-/** Lowercase hex. */
-export const sha256Hex = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
+/** Lowercase hex. The one-shot hash makes no native object for the garbage collector to finalise. */
+export const sha256Hex = (text: string): string => hash("sha256", text, "hex")

@@ -67,6 +67,7 @@ export const codes = {
   overloaded: request(503, "Too much work is waiting", true),
   storage_unavailable: request(503, "The store did not answer", true),
   storage_corrupt: request(500, "The store holds something that was never written by this version"),
+  internal: request(500, "A bug in Handrail"),
   closed: request(503, "The runtime is closed"),
 } as const satisfies Record<string, Entry>
 

@@ -1,0 +1,94 @@
+/**
+ * The committer: one transaction for the batches of many actors (architecture.md, "The write path").
+ *
+ * Actors enlist when they have a batch. A group goes to the journal as soon as it has room; while one is being written the
+ * next is gathered, so that the fsync of one and the rules of the other overlap. An actor is never in two groups at once, so
+ * no batch can be written before the one that it was decided on.
+ */
+import { Effect, Exit } from "effect"
+import type { Actor } from "./Actor.ts"
+import type { Append, Journal, StorageError } from "./Journal.ts"
+import { StorageUnavailable } from "./Journal.ts"
+import { limits } from "./limits.ts"
+
+export interface CommitterOptions {
+  readonly journal: Journal["Service"]
+  /** Runs the task after the actors that are due to run have run. */
+  readonly scheduleAfterActors: (task: () => void) => void
+  readonly onGroup?: (size: number) => void
+}
+
+export class Committer {
+  readonly #options: CommitterOptions
+  #enlisted = new Set<Actor>()
+  #inFlight = 0
+  #scheduled = false
+  #whenIdle: Array<() => void> = []
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+  }
+
+  enlist(actor: Actor): void {
+    this.#enlisted.add(actor)
+    this.#schedule()
+  }
+
+  /** Calls back once nothing is enlisted or in flight. */
+  whenIdle(then: () => void): void {
+    if (this.#isIdle) then()
+    else this.#whenIdle.push(then)
+  }
+
+  get #isIdle(): boolean {
+    return this.#inFlight === 0 && this.#enlisted.size === 0
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= limits.groupsInFlight) return
+    this.#scheduled = true
+    this.#options.scheduleAfterActors(this.#write)
+  }
+
+  readonly #write = (): void => {
+    this.#scheduled = false
+    while (this.#inFlight < limits.groupsInFlight && this.#enlisted.size > 0) {
+      const actors: Array<Actor> = []
+      const group: Array<Append> = []
+      for (const actor of this.#enlisted) {
+        if (group.length >= limits.group) break
+        this.#enlisted.delete(actor)
+        const append = actor.takeAppend()
+        if (append === undefined) continue
+        actors.push(actor)
+        group.push(append)
+      }
+      if (group.length === 0) break
+      this.#inFlight += 1
+      this.#options.onGroup?.(group.length)
+      Effect.runFork(this.#options.journal.append(group)).addObserver((exit) => this.#written(actors, exit))
+    }
+  }
+
+  #written(actors: ReadonlyArray<Actor>, exit: Exit.Exit<ReadonlyArray<Parameters<Actor["appended"]>[0]>, StorageError>): void {
+    this.#inFlight -= 1
+    // The next group goes first: the journal works on it while the answers of this one are given.
+    if (this.#enlisted.size > 0) this.#write()
+    for (const [index, actor] of actors.entries()) {
+      const result = Exit.isSuccess(exit) ? exit.value[index] : undefined
+      if (result !== undefined) actor.appended(result)
+      else actor.appendFailed(failureOf(exit))
+    }
+    if (!this.#isIdle) return
+    const waiting = this.#whenIdle
+    this.#whenIdle = []
+    for (const then of waiting) then()
+  }
+}
+
+const failureOf = (exit: Exit.Exit<unknown, StorageError>): StorageError => {
+  const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
+  return error?._tag === "Some"
+    ? error.value
+    : new StorageUnavailable({ detail: "The store failed in a way that it should not.", reason: "defect" })
+}

@@ -1,0 +1,317 @@
+/**
+ * The embedded client: a `Client` in the same process as the runtime.
+ *
+ * Promises outside, the actor's callback inside: a command costs one promise and no fiber.
+ */
+import { Cause, Effect, Exit, Schema } from "effect"
+import { canonical } from "../machines/canonical.ts"
+import { compile, fromArtifact, formatDiagnostics, makeRules } from "../definition/index.ts"
+import type { Answers, KillReceipt, SessionView } from "../machines/answers.ts"
+import type { CommandName, CommandOf, InputOf } from "../machines/commands.ts"
+import type { JournalEvent } from "../machines/events.ts"
+import { type Json, SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
+import type { HandoffRow, SessionRow, WorkflowRow } from "../machines/projection.ts"
+import type { Rules } from "../machines/rules.ts"
+import { openView, sessionView } from "../machines/views.ts"
+import type { CallOptions, Client, CreateRootInput, DefinitionInput, EventsInput, ListMembers, ListWorkflows, WorkflowView } from "./Client.ts"
+import { decodeCommand } from "./decode.ts"
+import { closedError, fail, fromStorage, WorkflowError } from "./errors.ts"
+import type { GovernanceService } from "./Governance.ts"
+import type { Page, StorageError } from "./Journal.ts"
+import { limits } from "./limits.ts"
+import { Session } from "./Session.ts"
+import { workflowView } from "./workflowView.ts"
+
+type Birth = { readonly rules: Rules; readonly text: string }
+
+export interface EmbeddedOptions {
+  readonly governance: GovernanceService
+  readonly tenant: Tenant
+  /** Runs effects with the runtime's services (its clock, its scheduler). */
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Promise<Exit.Exit<A, E | StorageError>>
+  readonly close: () => Promise<void>
+}
+
+const isWorkflowId = Schema.is(WorkflowId)
+const isSessionId = Schema.is(SessionId)
+
+export class EmbeddedClient implements Client {
+  readonly #options: EmbeddedOptions
+  readonly #births = new Map<string, Birth>()
+  #closed = false
+
+  constructor(options: EmbeddedOptions) {
+    this.#options = options
+  }
+
+  async createRoot(input: CreateRootInput, options?: CallOptions): Promise<Session> {
+    const { definition, ...rest } = input
+    const birth = this.#birth(definition)
+    const opened = await this.#send("createRoot", { ...rest, definitionHash: birth.rules.hash }, options, birth)
+    return new Session(this, opened)
+  }
+  async claim(input: InputOf<"claim">, options?: CallOptions): Promise<Session> {
+    return new Session(this, await this.#send("claim", input, options))
+  }
+  async attach(input: InputOf<"attach">, options?: CallOptions): Promise<Session> {
+    return new Session(this, await this.#send("attach", input, options))
+  }
+  offer(input: InputOf<"offer">, options?: CallOptions) {
+    return this.#send("offer", input, options)
+  }
+  preflight(input: InputOf<"preflight">, options?: CallOptions) {
+    return this.#send("preflight", input, options)
+  }
+  propose(input: InputOf<"propose">, options?: CallOptions) {
+    return this.#send("propose", input, options)
+  }
+  receipt(input: InputOf<"receipt">, options?: CallOptions) {
+    return this.#send("receipt", input, options)
+  }
+  heartbeat(input: InputOf<"heartbeat">, options?: CallOptions) {
+    return this.#send("heartbeat", input, options)
+  }
+  release(input: InputOf<"release">, options?: CallOptions) {
+    return this.#send("release", input, options)
+  }
+  complete(input: InputOf<"complete">, options?: CallOptions) {
+    return this.#send("complete", input, options)
+  }
+  fail(input: InputOf<"fail">, options?: CallOptions) {
+    return this.#send("fail", input, options)
+  }
+  completeHandoff(input: InputOf<"completeHandoff">, options?: CallOptions) {
+    return this.#send("completeHandoff", input, options)
+  }
+  failHandoff(input: InputOf<"failHandoff">, options?: CallOptions) {
+    return this.#send("failHandoff", input, options)
+  }
+  reclaim(input: InputOf<"reclaim">, options?: CallOptions) {
+    return this.#send("reclaim", input, options)
+  }
+  withdraw(input: InputOf<"withdraw">, options?: CallOptions) {
+    return this.#send("withdraw", input, options)
+  }
+  kill(input: InputOf<"kill">, options?: CallOptions) {
+    return this.#send("kill", input, options)
+  }
+  resolveStep(input: InputOf<"resolveStep">, options?: CallOptions) {
+    return this.#send("resolveStep", input, options)
+  }
+  raiseLimits(input: InputOf<"raiseLimits">, options?: CallOptions) {
+    return this.#send("raiseLimits", input, options)
+  }
+
+  async getWorkflow(workflowId: string): Promise<WorkflowView> {
+    const id = workflowIdOf(workflowId)
+    const { governance, tenant } = this.#options
+    const open = await this.#run(governance.query(tenant, id, openView))
+    return this.#run(Effect.mapError(workflowView(governance.journal, tenant, open), fromStorage))
+  }
+
+  async getSession(sessionId: string, options?: Pick<CallOptions, "workflowId">): Promise<SessionView> {
+    if (!isSessionId(sessionId)) throw badId("sessionId", sessionId)
+    const { governance, tenant } = this.#options
+    const workflowId =
+      options?.workflowId === undefined
+        ? await this.#run(governance.locate(tenant, sessionId))
+        : workflowIdOf(options.workflowId)
+    const live = await this.#run(
+      governance.query(tenant, workflowId, (state) => {
+        const session = state.sessions.get(sessionId)
+        return session === undefined ? { seq: state.seq } : sessionView(state, session)
+      }),
+    )
+    if ("sessionId" in live) return live
+    const archive = await this.#storage(governance.journal.lookup(tenant, workflowId, { sessions: [sessionId] }))
+    const row = archive.sessions.get(sessionId)
+    if (row === undefined || row.workflowId !== workflowId)
+      throw fail("session_not_found", `Workflow ${workflowId} has no session ${sessionId}.`, { sessionId })
+    return endedSession(row, live.seq)
+  }
+
+  async getHandoff(workflowId: string, handoffId: string): Promise<HandoffRow> {
+    const { governance, tenant } = this.#options
+    const id = workflowIdOf(workflowId)
+    const archive = await this.#storage(governance.journal.lookup(tenant, id, { handoffs: [handoffId] }))
+    const row = archive.handoffs.get(handoffId)
+    if (row === undefined) throw fail("handoff_not_found", `Workflow ${id} has no handoff ${handoffId}.`, { handoffId })
+    return row
+  }
+
+  async getKill(workflowId: string, killId: string): Promise<KillReceipt> {
+    const { governance, tenant } = this.#options
+    const id = workflowIdOf(workflowId)
+    const archive = await this.#storage(governance.journal.lookup(tenant, id, { kills: [killId] }))
+    const receipt = archive.kills.get(killId)
+    if (receipt === undefined) throw fail("invalid_request", `Workflow ${id} has no kill ${killId}.`, { killId })
+    return receipt
+  }
+
+  listWorkflows(query: ListWorkflows = {}): Promise<Page<WorkflowRow>> {
+    const { governance, tenant } = this.#options
+    return this.#storage(governance.journal.listWorkflows(tenant, { ...query, limit: pageSize(query.limit) }))
+  }
+  async listSessions(query: ListMembers): Promise<Page<SessionRow>> {
+    const { governance, tenant } = this.#options
+    return this.#storage(governance.journal.listSessions(tenant, members(query)))
+  }
+  async listHandoffs(query: ListMembers): Promise<Page<HandoffRow>> {
+    const { governance, tenant } = this.#options
+    return this.#storage(governance.journal.listHandoffs(tenant, members(query)))
+  }
+
+  async *events(input: EventsInput): AsyncGenerator<JournalEvent, void, void> {
+    const { governance, tenant } = this.#options
+    const id = workflowIdOf(input.workflowId)
+    await this.#run(governance.query(tenant, id, () => null))
+    const reader = governance.reader(tenant, id, input.after ?? 0)
+    try {
+      for (;;) {
+        const exit = await this.#options.run(reader.pull)
+        if (Exit.isSuccess(exit)) {
+          yield* exit.value
+          continue
+        }
+        const error = Cause.squash(exit.cause)
+        if (error instanceof WorkflowError) throw error
+        return
+      }
+    } finally {
+      reader.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#options.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #send<K extends CommandName & keyof Answers>(
+    name: K,
+    input: object,
+    options: CallOptions | undefined,
+    birth?: Birth,
+  ): Promise<Answers[K]> {
+    return new Promise<Answers[K]>((resolve, reject) => {
+      if (this.#closed) throw closedError()
+      const command = decodeCommand(name, input)
+      if (command instanceof WorkflowError) throw command
+      const submission = {
+        tenant: this.#options.tenant,
+        actor: actorOf(command, options),
+        key: keyOf(options),
+        workflowId: options?.workflowId === undefined ? undefined : workflowIdOf(options.workflowId),
+        birth,
+      }
+      this.#options.governance.submit(command, submission, (error, answer) => {
+        if (error === undefined) resolve(answer as Answers[K])
+        else reject(error)
+      })
+    })
+  }
+
+  async #run<A>(effect: Effect.Effect<A, WorkflowError>): Promise<A> {
+    if (this.#closed) throw closedError()
+    const exit = await this.#options.run(effect)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw Cause.squash(exit.cause)
+  }
+
+  #storage<A>(effect: Effect.Effect<A, StorageError>): Promise<A> {
+    return this.#run(Effect.mapError(effect, fromStorage))
+  }
+
+  /** The rules of a definition, compiled once for each text. */
+  #birth(definition: DefinitionInput): Birth {
+    const text = typeof definition === "string" ? definition : canonical(definition)
+    const known = this.#births.get(text)
+    if (known !== undefined) return known
+    const result = compiled(definition)
+    if (!result.ok)
+      throw fail("invalid_definition", `The definition does not compile.\n${formatDiagnostics(result.diagnostics)}`, {
+        errors: result.diagnostics as unknown as Json,
+      })
+    const rules = makeRules(result.artifact)
+    this.#options.governance.loader.keep(rules)
+    const birth = { rules, text: canonical(result.artifact.definition) }
+    if (this.#births.size >= limits.definitions) this.#births.clear()
+    this.#births.set(text, birth)
+    return birth
+  }
+}
+
+const compiled = (definition: DefinitionInput) => {
+  if (typeof definition === "string") return compile({ file: "workflow.yaml", text: definition })
+  if (!("workflowYaml" in definition)) return fromArtifact(definition)
+  const { workflowYaml, files, file = "workflow.yaml" } = definition
+  return compile({ file, text: workflowYaml, ...(files === undefined ? {} : { files }) })
+}
+
+const badId = (name: string, value: unknown): WorkflowError =>
+  fail("invalid_request", `${name} ${JSON.stringify(value)?.slice(0, 200) ?? ""} is not an id.`, {
+    errors: [{ path: name, message: "Expected 1 to 128 characters of A-Z a-z 0-9 _ . : -" }],
+  })
+
+const workflowIdOf = (value: string): WorkflowId => {
+  if (!isWorkflowId(value)) throw badId("workflowId", value)
+  return value
+}
+
+const keyOf = (options: CallOptions | undefined): string | undefined => {
+  const key = options?.idempotencyKey
+  if (key !== undefined && (typeof key !== "string" || key.length < 1 || key.length > 255))
+    throw fail("invalid_request", "An idempotency key has 1 to 255 characters.", {
+      errors: [{ path: "idempotencyKey", message: "Expected 1 to 255 characters" }],
+    })
+  return key
+}
+
+/** Who acts, as the journal says it: the operator where one is named, else the session, else an unnamed operator. */
+const actorOf = (command: CommandOf<CommandName>, options: CallOptions | undefined): string => {
+  if (options?.operator !== undefined) return `operator:${options.operator}`
+  const sessionId = "sessionId" in command && command._tag !== "kill" ? command.sessionId : undefined
+  if (sessionId !== undefined) return sessionId
+  return command._tag === "createRoot" || command._tag === "claim" ? command.agent : "operator:anonymous"
+}
+
+const pageSize = (limit: number | undefined): number => {
+  if (limit === undefined) return 100
+  if (!Number.isInteger(limit) || limit < 1 || limit > limits.page)
+    throw fail("invalid_request", `limit is an integer of 1 to ${limits.page}.`, {
+      errors: [{ path: "limit", message: `Expected an integer of 1 to ${limits.page}` }],
+    })
+  return limit
+}
+
+const members = (query: ListMembers) => ({
+  workflowId: workflowIdOf(query.workflowId),
+  limit: pageSize(query.limit),
+  ...(query.open === undefined ? {} : { open: query.open }),
+  ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+})
+
+const endedSession = (row: SessionRow, seq: number): SessionView => ({
+  workflowId: row.workflowId,
+  sessionId: row.sessionId,
+  role: row.role,
+  agent: row.agent,
+  parentSessionId: row.parentSessionId,
+  status: row.status,
+  depth: row.depth,
+  handoff: null,
+  steps: [],
+  owns: [],
+  killId: row.killId,
+  reason: row.reason,
+  createdAt: row.createdAt,
+  endedAt: row.endedAt,
+  stateVersion: row.version,
+  seq,
+})
+

@@ -1,0 +1,85 @@
+/**
+ * The loader: an actor's state from the store. The latest snapshot, and the events after it folded on top.
+ *
+ * What does not parse, does not follow, or does not fit the chain is `storage_corrupt`: it names the workflow and the event, and
+ * the workflow stays as it is until somebody has looked.
+ */
+import { Effect } from "effect"
+import { fromArtifact, makeRules, sha256Hex } from "../definition/index.ts"
+import type { JournalEvent } from "../machines/events.ts"
+import { birth, evolve } from "../machines/evolve/index.ts"
+import type { Tenant, WorkflowId } from "../machines/ids.ts"
+import type { Rules } from "../machines/rules.ts"
+import { restoreSnapshot, snapshotVersion, type StoredState } from "../machines/snapshot.ts"
+import type { State } from "../machines/state.ts"
+import type { LoadedState } from "./Actor.ts"
+import { genesisHash, type Journal, type Loaded, StorageCorrupt, type StorageError, type StoredDefinition } from "./Journal.ts"
+import { limits } from "./limits.ts"
+
+const corrupt = (workflowId: WorkflowId, detail: string, seq?: number): StorageCorrupt =>
+  new StorageCorrupt({ detail, workflowId, ...(seq === undefined ? {} : { seq }) })
+
+export class Loader {
+  readonly #journal: Journal["Service"]
+  readonly #rules = new Map<string, Rules>()
+
+  constructor(journal: Journal["Service"]) {
+    this.#journal = journal
+  }
+
+  /** Keeps the rules of a definition that was just compiled, so that its workflows load without compiling it again. */
+  keep(rules: Rules): void {
+    this.#rules.set(rules.hash, rules)
+    if (this.#rules.size <= limits.definitions) return
+    for (const oldest of this.#rules.keys()) {
+      this.#rules.delete(oldest)
+      break
+    }
+  }
+
+  load(tenant: Tenant, workflowId: WorkflowId): Effect.Effect<LoadedState | undefined, StorageError> {
+    return Effect.flatMap(this.#journal.load(tenant, workflowId), (loaded) =>
+      loaded === undefined
+        ? Effect.succeed(undefined)
+        : Effect.try({
+            try: () => this.#fold(workflowId, loaded),
+            catch: (cause) =>
+              cause instanceof StorageCorrupt
+                ? cause
+                : corrupt(workflowId, `Workflow ${workflowId} does not fold: ${cause instanceof Error ? cause.message : "unknown"}.`),
+          }),
+    )
+  }
+
+  /** The rules of a stored definition; checked against its hash, because a workflow is pinned to it. */
+  rulesOf(workflowId: WorkflowId, stored: StoredDefinition): Rules {
+    const known = this.#rules.get(stored.hash)
+    if (known !== undefined) return known
+    const result = fromArtifact({ hash: stored.hash, definition: JSON.parse(stored.text) })
+    if (!result.ok) throw corrupt(workflowId, `The definition ${stored.hash} in the store is not valid.`)
+    const rules = makeRules(result.artifact)
+    this.keep(rules)
+    return rules
+  }
+
+  #fold(workflowId: WorkflowId, loaded: Loaded): LoadedState {
+    const rules = this.rulesOf(workflowId, loaded.definition)
+    const stored = loaded.snapshot === null ? undefined : (JSON.parse(loaded.snapshot.text) as StoredState)
+    if (stored !== undefined && stored.version !== snapshotVersion)
+      throw corrupt(workflowId, `The snapshot has version ${stored.version}; this version reads ${snapshotVersion}.`)
+    let state: State | undefined = stored === undefined ? undefined : restoreSnapshot(stored, rules)
+    let hash = loaded.snapshot?.hash ?? genesisHash
+    for (const entry of loaded.entries) {
+      const expected = (state?.seq ?? 0) + 1
+      if (entry.seq !== expected) throw corrupt(workflowId, `Event ${expected} is missing.`, expected)
+      const next = sha256Hex(hash + entry.text)
+      if (next !== entry.hash) throw corrupt(workflowId, `Event ${entry.seq} does not fit the hash chain.`, entry.seq)
+      const event = JSON.parse(entry.text) as JournalEvent
+      state ??= birth(event, rules)
+      evolve(state, event)
+      hash = next
+    }
+    if (state === undefined) throw corrupt(workflowId, "The workflow has no events.")
+    return { state, hash, snapshotSeq: stored?.seq ?? 0 }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Inputs to commands: checked, branded, money in micro-units, JSON detached. The edge at which everything is validated once.
+ *
+ * A wrong input is `invalid_request` with every mistake and its path; one that is too large is `payload_too_large`.
+ */
+import { Result, Schema, SchemaIssue } from "effect"
+import { bounds } from "../machines/bounds.ts"
+import {
+  Attach, Claim, type CommandName, type CommandOf, Complete, CompleteHandoff, CreateRoot, Fail, FailHandoff, Heartbeat, Kill,
+  Offer, Preflight, Propose, RaiseLimits, Receipt, Reclaim, Release, ResolveStep, Tick, Withdraw,
+} from "../machines/commands.ts"
+import type { Json } from "../machines/ids.ts"
+import { fail, WorkflowError } from "./errors.ts"
+
+const schemas = {
+  createRoot: CreateRoot, claim: Claim, attach: Attach, offer: Offer, preflight: Preflight, propose: Propose, receipt: Receipt,
+  heartbeat: Heartbeat, release: Release, complete: Complete, fail: Fail, completeHandoff: CompleteHandoff,
+  failHandoff: FailHandoff, reclaim: Reclaim, withdraw: Withdraw, kill: Kill, resolveStep: ResolveStep, raiseLimits: RaiseLimits,
+  tick: Tick,
+} as const satisfies { readonly [K in CommandName]: Schema.Constraint }
+
+type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
+const compile = (schema: Schema.Codec<unknown, unknown>): Decode =>
+  Schema.decodeUnknownResult(schema, { onExcessProperty: "error", errors: "all" })
+const decoders = Object.fromEntries(
+  Object.entries(schemas).map(([name, schema]) => [name, compile(schema)]),
+) as { readonly [K in CommandName]: Decode }
+
+/** The members in which a caller can send any amount of JSON. */
+const heavy = ["summary", "artifacts", "result", "calls", "receipts"] as const
+
+const sizeOf = (input: object): number => {
+  let size = 0
+  for (const member of heavy) {
+    const value = (input as { readonly [name: string]: unknown })[member]
+    if (value !== undefined) size += jsonLength(value)
+  }
+  return size
+}
+
+/** Characters of the JSON; what JSON can't hold is 0 here and refused by the schema with its path. */
+const jsonLength = (value: unknown): number => {
+  try {
+    return JSON.stringify(value)?.length ?? 0
+  } catch {
+    return 0
+  }
+}
+
+/** The command of a caller's input, or why it is none. */
+export const decodeCommand = <K extends CommandName>(name: K, input: object): CommandOf<K> | WorkflowError => {
+  if (typeof input !== "object" || input === null)
+    return fail("invalid_request", `${name} takes an object.`, { errors: [{ path: "", message: "Expected an object" }] })
+  const size = sizeOf(input)
+  if (size > bounds.commandBytes)
+    return fail(
+      "payload_too_large",
+      `The JSON of ${name} has ${size} characters, more than ${bounds.commandBytes}. Pass large things as artifacts, by reference.`,
+      { size, max: bounds.commandBytes },
+    )
+  const decoded = decoders[name]({ ...input, _tag: name })
+  return Result.isSuccess(decoded) ? (decoded.success as CommandOf<K>) : invalid(name, decoded.failure)
+}
+
+export const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
+  const errors = problems(error)
+  const list = errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")
+  return fail("invalid_request", `${what} is not valid. ${list}`, { errors: errors as unknown as Json })
+}
+
+const report = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** At most 20 problems, each with the path of its member. */
+const problems = (error: Schema.SchemaError): ReadonlyArray<{ readonly path: string; readonly message: string }> =>
+  report(error.issue)
+    .issues.slice(0, 20)
+    .map(({ path, message }) => ({
+      path: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."),
+      message,
+    }))

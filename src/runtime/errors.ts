@@ -1,0 +1,44 @@
+/**
+ * `WorkflowError`: the one error with which everything of the runtime fails.
+ *
+ * Its `code` says what it means, `facts` explain it, `retryable` says whether the same request may succeed later unchanged, and
+ * `detail` how to mend it. A bug is a defect and never becomes one of these.
+ */
+import { Schema } from "effect"
+import { Code, codes, type Facts, type Refusal } from "../machines/refusals.ts"
+import type { StorageError } from "./Journal.ts"
+
+export class WorkflowError extends Schema.TaggedError<WorkflowError>()("WorkflowError", {
+  code: Code,
+  detail: Schema.String,
+  facts: Schema.Record(Schema.String, Schema.Unknown),
+}) {
+  override get message(): string {
+    return `${this.code}: ${this.detail}`
+  }
+  /** True only where the same request may succeed later unchanged. */
+  get retryable(): boolean {
+    return codes[this.code].retryable
+  }
+  /** The HTTP status of wire.md. */
+  get status(): number {
+    return codes[this.code].status
+  }
+}
+
+export const fail = (code: Code, detail: string, facts: Facts = {}): WorkflowError =>
+  new WorkflowError({ code, detail, facts })
+
+export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowError(refusal)
+
+export const fromStorage = (error: StorageError): WorkflowError =>
+  error._tag === "StorageUnavailable"
+    ? fail("storage_unavailable", `${error.detail} Nothing of the command was written; try again.`, {
+        reason: error.reason,
+      })
+    : fail("storage_corrupt", error.detail, {
+        ...(error.workflowId === undefined ? {} : { workflowId: error.workflowId }),
+        ...(error.seq === undefined ? {} : { seq: error.seq }),
+      })
+
+export const closedError = (): WorkflowError => fail("closed", "The runtime is closed. Open it again.")
