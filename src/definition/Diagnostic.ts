@@ -84,9 +84,7 @@ export interface Diagnostic extends Location {
 }
 
 /** Where checks put what they find. The suggestion is a function, because looking for a near name is the dear part. */
-export interface Report {
-  (code: DiagnosticCode, at: Locate, message: string, suggestion?: () => string | undefined): void
-}
+export type Report = (code: DiagnosticCode, at: Locate, message: string, suggestion?: () => string | undefined) => void
 
 export interface Reporter {
   readonly report: Report
@@ -95,7 +93,8 @@ export interface Reporter {
   all(mainFile: string): ReadonlyArray<Diagnostic>
 }
 
-const placeOf = (location: Location): string => `${location.file}\u0000${location.line}:${location.column}\u0000${location.excerpt}`
+const placeOf = (location: Location): string =>
+  `${location.file}\u0000${location.line}:${location.column}\u0000${location.excerpt}`
 
 export const makeReporter = (): Reporter => {
   const kept: Record<Severity, Array<Diagnostic>> = { error: [], warning: [] }

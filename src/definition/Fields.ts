@@ -3,9 +3,9 @@
  *
  * A reader answers undefined for a value that it has reported, so that what stands beside it is still checked.
  */
-import { type Locate, type Report } from "./Diagnostic.ts"
+import type { Locate, Report } from "./Diagnostic.ts"
 import { didYouMean } from "./suggest.ts"
-import { type MapNode, type Node, describe, entryOf } from "./tree.ts"
+import { describe, entryOf, type MapNode, type Node } from "./tree.ts"
 
 export type Read<A> = (node: Node, report: Report) => A | undefined
 
@@ -19,13 +19,23 @@ export class Fields<Key extends string> {
   }
 
   /** The map's keys, after a report of each one that is not among `known`. Undefined when it is no map. */
-  static open<Key extends string>(node: Node, what: string, known: ReadonlyArray<Key>, report: Report): Fields<Key> | undefined {
+  static open<Key extends string>(
+    node: Node,
+    what: string,
+    known: ReadonlyArray<Key>,
+    report: Report,
+  ): Fields<Key> | undefined {
     const map = readMap(what)(node, report)
     if (map === undefined) return undefined
     const names: ReadonlySet<string> = new Set(known)
     for (const { key, at } of map.entries) {
       if (names.has(key)) continue
-      report("unknown_key", at, `${what} has no key \`${key}\``, () => didYouMean(key, known) ?? `known keys: ${known.join(", ")}`)
+      report(
+        "unknown_key",
+        at,
+        `${what} has no key \`${key}\``,
+        () => didYouMean(key, known) ?? `known keys: ${known.join(", ")}`,
+      )
     }
     return new Fields(map, report)
   }
@@ -70,18 +80,27 @@ export const readList =
   <A>(what: string, most: number, readItem: Read<A>): Read<ReadonlyArray<A>> =>
   (node, report) => {
     if (node.kind !== "list") {
-      report("wrong_type", node.at, `${what} must be a list, but this is ${describe(node)}`, () => whenEmpty(node, "[]"))
+      report("wrong_type", node.at, `${what} must be a list, but this is ${describe(node)}`, () =>
+        whenEmpty(node, "[]"),
+      )
       return undefined
     }
     if (node.items.length > most) {
       report("out_of_range", node.at, `${what} may have at most ${most} items, but this has ${node.items.length}`)
     }
-    return node.items.slice(0, most).map((item) => readItem(item, report)).filter((item) => item !== undefined)
+    return node.items
+      .slice(0, most)
+      .map((item) => readItem(item, report))
+      .filter((item) => item !== undefined)
   }
 
 /** The values of a map whose keys are free, by key. */
 export const readEntries =
-  <A>(what: string, most: number, readValue: Read<A>): Read<ReadonlyArray<{ readonly key: string; readonly at: Locate; readonly value: A }>> =>
+  <A>(
+    what: string,
+    most: number,
+    readValue: Read<A>,
+  ): Read<ReadonlyArray<{ readonly key: string; readonly at: Locate; readonly value: A }>> =>
   (node, report) => {
     const map = readMap(what)(node, report)
     if (map === undefined) return undefined

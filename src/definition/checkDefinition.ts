@@ -26,13 +26,27 @@ export const checkDefinition = (definition: Definition, at: PlaceOf, report: Rep
 
 const checkRoles = ({ roles }: Definition, at: PlaceOf, report: Report): void => {
   if (roles.length === 0) report("no_root", at(["roles"]), "a workflow needs at least one role")
-  else if (!roles.some((role) => role.root)) report("no_root", at(["roles"]), "no role is a root, so no session can start", () => "write `root: true` on one")
-  reportRepeats(roles.map((role) => role.name), (index) => at(["roles", index, "name"]), "role", report)
+  else if (!roles.some((role) => role.root))
+    report("no_root", at(["roles"]), "no role is a root, so no session can start", () => "write `root: true` on one")
+  reportRepeats(
+    roles.map((role) => role.name),
+    (index) => at(["roles", index, "name"]),
+    "role",
+    report,
+  )
   roles.forEach((role, index) => {
-    reportRepeats(role.tools.map((tool) => tool.tool), (tool) => at(["roles", index, "tools", tool, "tool"]), "tool", report)
+    reportRepeats(
+      role.tools.map((tool) => tool.tool),
+      (tool) => at(["roles", index, "tools", tool, "tool"]),
+      "tool",
+      report,
+    )
     if (role.limits.maxDurationMs === null) return
-    report("role_max_duration", at(["roles", index, "limits", "maxDurationMs"]), "max_duration is a limit of the workflow; a role has none", () =>
-      "move it to the workflow's `limits`",
+    report(
+      "role_max_duration",
+      at(["roles", index, "limits", "maxDurationMs"]),
+      "max_duration is a limit of the workflow; a role has none",
+      () => "move it to the workflow's `limits`",
     )
   })
 }
@@ -44,10 +58,17 @@ const checkEdges = (definition: Definition, at: PlaceOf, report: Report): void =
   definition.handoffs.forEach((edge, index) => {
     for (const end of ["from", "to"] as const) {
       if (names.has(edge[end])) continue
-      report("unknown_role", at(["handoffs", index, end]), `no role is named ${quoted(edge[end])}`, () => didYouMean(edge[end], names))
+      report("unknown_role", at(["handoffs", index, end]), `no role is named ${quoted(edge[end])}`, () =>
+        didYouMean(edge[end], names),
+      )
     }
     const key = `${edge.from}\u0000${edge.to}`
-    if (seen.has(key)) report("duplicate_edge", at(["handoffs", index]), `the handoff from ${quoted(edge.from)} to ${quoted(edge.to)} is declared twice`)
+    if (seen.has(key))
+      report(
+        "duplicate_edge",
+        at(["handoffs", index]),
+        `the handoff from ${quoted(edge.from)} to ${quoted(edge.to)} is declared twice`,
+      )
     seen.add(key)
     checkSchema(edge, ["handoffs", index, "summarySchema"])
   })
@@ -55,21 +76,33 @@ const checkEdges = (definition: Definition, at: PlaceOf, report: Report): void =
   function checkSchema(edge: Edge, path: Path): void {
     const compiled = edge.summarySchema === null ? undefined : compileSchema(edge.summarySchema)
     if (compiled === undefined || compiled.ok) return
-    for (const problem of compiled.problems) report("invalid_schema", at([...path, ...problem.path]), `summary_schema: ${problem.message}`)
+    for (const problem of compiled.problems)
+      report("invalid_schema", at([...path, ...problem.path]), `summary_schema: ${problem.message}`)
   }
 }
 
 const checkResources = ({ resources }: Definition, at: PlaceOf, report: Report): void => {
-  reportRepeats(resources.map((resource) => resource.name), (index) => at(["resources", index, "name"]), "resource", report)
+  reportRepeats(
+    resources.map((resource) => resource.name),
+    (index) => at(["resources", index, "name"]),
+    "resource",
+    report,
+  )
   resources.forEach((resource, index) => {
     if (resource.unresolved === "release" && resource.pendingTimeoutMs === null) {
-      report("pending_timeout_required", at(["resources", index, "unresolved"]), "`unresolved: release` needs a pending_timeout: it says when", () =>
-        "add for example `pending_timeout: 15m`",
+      report(
+        "pending_timeout_required",
+        at(["resources", index, "unresolved"]),
+        "`unresolved: release` needs a pending_timeout: it says when",
+        () => "add for example `pending_timeout: 15m`",
       )
     }
     if (resource.unresolved === "hold" && resource.pendingTimeoutMs !== null) {
-      report("pending_timeout_unused", at(["resources", index, "pendingTimeoutMs"]), "pending_timeout has no effect while the resource is held", () =>
-        "add `unresolved: release`, or leave pending_timeout out",
+      report(
+        "pending_timeout_unused",
+        at(["resources", index, "pendingTimeoutMs"]),
+        "pending_timeout has no effect while the resource is held",
+        () => "add `unresolved: release`, or leave pending_timeout out",
       )
     }
   })
@@ -88,10 +121,13 @@ const checkBindings = (definition: Definition, at: PlaceOf, report: Report): voi
         const place = at(["roles", r, "tools", t, "resources", b, "name"])
         bound.add(binding.name)
         if (!declared.has(binding.name)) {
-          report("unknown_resource", place, `workflow.yaml declares no resource ${quoted(binding.name)}`, () => didYouMean(binding.name, declared))
+          report("unknown_resource", place, `workflow.yaml declares no resource ${quoted(binding.name)}`, () =>
+            didYouMean(binding.name, declared),
+          )
         }
         const key = JSON.stringify([binding.name, binding.key])
-        if (seen.has(key)) report("duplicate_name", place, `the tool binds ${quoted(binding.name)} twice with the same key`)
+        if (seen.has(key))
+          report("duplicate_name", place, `the tool binds ${quoted(binding.name)} twice with the same key`)
         seen.add(key)
       })
     })
@@ -100,11 +136,20 @@ const checkBindings = (definition: Definition, at: PlaceOf, report: Report): voi
   if (!hasTools || [...bound].some((name) => !declared.has(name))) return
   definition.resources.forEach((resource, index) => {
     if (bound.has(resource.name)) return
-    report("unbound_resource", at(["resources", index, "name"]), `no tool contract binds the resource ${quoted(resource.name)}`)
+    report(
+      "unbound_resource",
+      at(["resources", index, "name"]),
+      `no tool contract binds the resource ${quoted(resource.name)}`,
+    )
   })
 }
 
-const reportRepeats = (names: ReadonlyArray<string>, at: (index: number) => Locate, what: string, report: Report): void => {
+const reportRepeats = (
+  names: ReadonlyArray<string>,
+  at: (index: number) => Locate,
+  what: string,
+  report: Report,
+): void => {
   const seen = new Set<string>()
   names.forEach((name, index) => {
     if (seen.has(name)) report("duplicate_name", at(index), `the ${what} ${quoted(name)} is declared twice`)

@@ -14,7 +14,10 @@ export const targetsOf = (definition: Definition): ReadonlyMap<string, ReadonlyS
 }
 
 /** The least depth at which a session of each role can live: a root's is 0. A role that nothing reaches is not in it. */
-export const depthsOf = (definition: Definition, targets: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, number> => {
+export const depthsOf = (
+  definition: Definition,
+  targets: ReadonlyMap<string, ReadonlySet<string>>,
+): ReadonlyMap<string, number> => {
   const depths = new Map(definition.roles.filter((role) => role.root).map((role) => [role.name, 0]))
   // A Map walks what is added meanwhile, in order: breadth first.
   for (const [role, depth] of depths) {
@@ -31,30 +34,50 @@ export const checkGraph = (definition: Definition, at: PlaceOf, report: Report, 
   checkCycles(definition, targets, at, report)
 }
 
-const checkReached = (definition: Definition, targets: ReadonlyMap<string, ReadonlySet<string>>, at: PlaceOf, report: Report): void => {
+const checkReached = (
+  definition: Definition,
+  targets: ReadonlyMap<string, ReadonlySet<string>>,
+  at: PlaceOf,
+  report: Report,
+): void => {
   const depths = depthsOf(definition, targets)
   const maxDepth = definition.limits.maxDepth
   // Without a root everything is unreachable, which has its own message.
   if (depths.size === 0) return
   definition.roles.forEach(({ name }, index) => {
     const depth = depths.get(name)
-    if (depth === undefined) report("unreachable_role", at(["roles", index, "name"]), `no handoff leads from a root role to ${quoted(name)}`)
+    if (depth === undefined)
+      report("unreachable_role", at(["roles", index, "name"]), `no handoff leads from a root role to ${quoted(name)}`)
     else if (maxDepth !== null && maxDepth > 0 && depth > maxDepth) {
-      report("unreachable_role", at(["roles", index, "name"]), `${quoted(name)} is ${depth} handoffs away from a root, but max_depth is ${maxDepth}`)
+      report(
+        "unreachable_role",
+        at(["roles", index, "name"]),
+        `${quoted(name)} is ${depth} handoffs away from a root, but max_depth is ${maxDepth}`,
+      )
     }
   })
 }
 
 /** One warning for each group of roles that hand to each other for ever. */
-const checkCycles = (definition: Definition, targets: ReadonlyMap<string, ReadonlySet<string>>, at: PlaceOf, report: Report): void => {
+const checkCycles = (
+  definition: Definition,
+  targets: ReadonlyMap<string, ReadonlySet<string>>,
+  at: PlaceOf,
+  report: Report,
+): void => {
   if (definition.limits.maxDepth !== null || definition.limits.maxSessions !== null) return
-  const unbounded = new Set(definition.roles.filter(({ limits }) => limits.maxDepth === null && limits.maxSessions === null).map((role) => role.name))
+  const unbounded = new Set(
+    definition.roles
+      .filter(({ limits }) => limits.maxDepth === null && limits.maxSessions === null)
+      .map((role) => role.name),
+  )
   const reach = new Map([...unbounded].map((name) => [name, reachable(name, targets, unbounded)]))
   const told = new Set<string>()
   definition.handoffs.forEach(({ from, to }, index) => {
     if (told.has(from) || !unbounded.has(from) || !unbounded.has(to)) return
     if (to !== from && reach.get(to)?.has(from) !== true) return
-    for (const name of unbounded) if (name === from || (reach.get(from)?.has(name) && reach.get(name)?.has(from))) told.add(name)
+    for (const name of unbounded)
+      if (name === from || (reach.get(from)?.has(name) && reach.get(name)?.has(from))) told.add(name)
     report(
       "unbounded_cycle",
       at(["handoffs", index]),
@@ -64,7 +87,11 @@ const checkCycles = (definition: Definition, targets: ReadonlyMap<string, Readon
   })
 }
 
-const reachable = (start: string, targets: ReadonlyMap<string, ReadonlySet<string>>, within: ReadonlySet<string>): ReadonlySet<string> => {
+const reachable = (
+  start: string,
+  targets: ReadonlyMap<string, ReadonlySet<string>>,
+  within: ReadonlySet<string>,
+): ReadonlySet<string> => {
   const reached = new Set<string>()
   const step = (from: string): void => {
     for (const to of targets.get(from) ?? []) if (within.has(to)) reached.add(to)

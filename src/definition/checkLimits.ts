@@ -20,7 +20,15 @@ const keys: Readonly<Record<LimitName, string>> = {
   maxDepth: "max_depth",
   maxDurationMs: "max_duration",
 }
-const limitNames = ["maxSessions", "maxActiveSessions", "maxSteps", "maxCost", "maxTokens", "maxOpenHandoffs", "maxDepth"] as const
+const limitNames = [
+  "maxSessions",
+  "maxActiveSessions",
+  "maxSteps",
+  "maxCost",
+  "maxTokens",
+  "maxOpenHandoffs",
+  "maxDepth",
+] as const
 
 export const checkLimits = (definition: Definition, at: PlaceOf, report: Report): void => {
   checkWorkflowLimits(definition, at, report)
@@ -53,7 +61,9 @@ const checkRoleLimits = (definition: Definition, at: PlaceOf, report: Report): v
   const targets = targetsOf(definition)
   const depths = depthsOf(definition, targets)
   const reached = new Set(definition.handoffs.map((edge) => edge.to))
-  const progressing = new Set(definition.handoffs.filter((edge) => edge.completion === "requires_progress").map((edge) => edge.to))
+  const progressing = new Set(
+    definition.handoffs.filter((edge) => edge.completion === "requires_progress").map((edge) => edge.to),
+  )
   definition.roles.forEach(({ name: role, limits }, index) => {
     const place = (name: LimitName) => at(["roles", index, "limits", name])
     const unsatisfiable = (name: LimitName, why: string): void =>
@@ -61,14 +71,16 @@ const checkRoleLimits = (definition: Definition, at: PlaceOf, report: Report): v
     for (const name of ["maxSessions", "maxActiveSessions"] as const) {
       if (limits[name] === 0) unsatisfiable(name, "no session can ever take this role")
     }
-    if (limits.maxOpenHandoffs === 0 && reached.has(role)) unsatisfiable("maxOpenHandoffs", "no handoff can ever be offered to this role")
+    if (limits.maxOpenHandoffs === 0 && reached.has(role))
+      unsatisfiable("maxOpenHandoffs", "no handoff can ever be offered to this role")
     const depth = depths.get(role)
     if (limits.maxDepth !== null && depth !== undefined && depth > limits.maxDepth) {
       unsatisfiable("maxDepth", `the role is ${depth} handoffs away from a root`)
     }
     // A role that only delegates makes progress through its descendants.
     if (limits.maxSteps === 0 && targets.get(role)?.size === 0) {
-      if (progressing.has(role)) unsatisfiable("maxSteps", "a handoff to this role requires progress and can never complete")
+      if (progressing.has(role))
+        unsatisfiable("maxSteps", "a handoff to this role requires progress and can never complete")
       else report("blocking_limit", place("maxSteps"), `max_steps of ${quoted(role)} is 0: no step is ever admitted`)
     }
     for (const name of limitNames) {
@@ -76,7 +88,11 @@ const checkRoleLimits = (definition: Definition, at: PlaceOf, report: Report): v
       const whole = definition.limits[name]
       if (own === null || whole === null || own <= whole) continue
       const [ownText, wholeText] = name === "maxCost" ? [fromMicros(own), fromMicros(whole)] : [own, whole]
-      report("limit_without_effect", place(name), `${keys[name]} of ${quoted(role)} is ${ownText}, but that of the workflow is ${wholeText}, which is stricter`)
+      report(
+        "limit_without_effect",
+        place(name),
+        `${keys[name]} of ${quoted(role)} is ${ownText}, but that of the workflow is ${wholeText}, which is stricter`,
+      )
     }
   })
 }
@@ -99,7 +115,12 @@ const checkPrices = (definition: Definition, at: PlaceOf, report: Report): void 
       }
       if (tool.estimate !== null || defaultCost !== null) return
       const message = `max_cost is set, but nothing says what ${quoted(tool.tool)} costs: a call without an estimate of its own is refused`
-      report("unknown_price", at(["roles", index, "tools", t, "tool"]), message, () => "add `cost: { estimate: … }`, or `default_cost` to the role")
+      report(
+        "unknown_price",
+        at(["roles", index, "tools", t, "tool"]),
+        message,
+        () => "add `cost: { estimate: … }`, or `default_cost` to the role",
+      )
     })
   })
 }

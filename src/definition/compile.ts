@@ -40,18 +40,29 @@ export const compile = (sources: Sources): CompileResult => {
     if (contract === undefined) return role
     const contracts = reader.read(contract)
     contracts.tools.forEach((tool, t) => tool.put(places, ["roles", index, "tools", t]))
-    checkContracts({ session: contracts.session?.facts, tools: contracts.tools.map((tool) => ({ name: tool.contract.tool, facts: tool.facts })) }, report)
+    checkContracts(
+      {
+        session: contracts.session?.facts,
+        tools: contracts.tools.map((tool) => ({ name: tool.contract.tool, facts: tool.facts })),
+      },
+      report,
+    )
     return { ...role, session: contracts.session?.json ?? null, tools: contractsOf(contracts) }
   })
   reader.finish()
   const definition: Definition = { ...draft.definition, roles }
   checkDefinition(definition, (path) => places.at(path), report, draft.hasAllEdges)
   const diagnostics = all(sources.file)
-  return hasErrors() ? { ok: false, diagnostics } : { ok: true, artifact: artifactOf(definition), warnings: diagnostics }
+  return hasErrors()
+    ? { ok: false, diagnostics }
+    : { ok: true, artifact: artifactOf(definition), warnings: diagnostics }
 }
 
 /** The definition with its hash. */
-export const artifactOf = (definition: Definition): Artifact => ({ hash: sha256Hex(canonicalJson(definition)), definition })
+export const artifactOf = (definition: Definition): Artifact => ({
+  hash: sha256Hex(canonicalJson(definition)),
+  definition,
+})
 
 /**
  * The session contracts that a workflow.yaml names, as normalised relative paths: what a loader reads, each with the

@@ -5,7 +5,13 @@
 /** The normalised path; undefined where it is absolute, empty or no path at all. */
 export const normalisePath = (path: string): string | undefined => {
   const slashed = path.replaceAll("\\", "/")
-  if (slashed === "" || slashed.startsWith("/") || /^[A-Za-z][A-Za-z0-9+.-]*:/.test(slashed) || slashed.includes("\u0000")) return undefined
+  if (
+    slashed === "" ||
+    slashed.startsWith("/") ||
+    /^[A-Za-z][A-Za-z0-9+.-]*:/.test(slashed) ||
+    slashed.includes("\u0000")
+  )
+    return undefined
   const parts: Array<string> = []
   for (const part of slashed.split("/")) {
     if (part === "" || part === ".") continue

@@ -24,12 +24,14 @@ const formatOne = (diagnostic: Diagnostic): string => {
 /** As wide as the text before the column; tabs stay tabs, so that the caret stands beneath its character. */
 const padding = (excerpt: string, column: number): string => excerpt.slice(0, column - 1).replace(/[^\t]/g, " ")
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const printable = (text: string): string => text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd")
+/** Control and bidirectional characters replaced; a tab stays. */
+const printable = (text: string): string => text.replace(/(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
 
 const summary = (diagnostics: ReadonlyArray<Diagnostic>): string => {
   const errors = diagnostics.filter((each) => each.severity === "error").length
-  return [count(errors, "error"), count(diagnostics.length - errors, "warning")].filter((part) => part !== "").join(", ")
+  return [count(errors, "error"), count(diagnostics.length - errors, "warning")]
+    .filter((part) => part !== "")
+    .join(", ")
 }
 
 const count = (n: number, noun: string): string => (n === 0 ? "" : `${n} ${noun}${n === 1 ? "" : "s"}`)

@@ -13,7 +13,7 @@ import type { CompileResult } from "./compile.ts"
 import { makeReporter, type Report } from "./Diagnostic.ts"
 import { readSession } from "./readSession.ts"
 import { readToolRest } from "./readTool.ts"
-import { artifactPlace, fromJson, nodeAt, type Node, type Path, toJson } from "./tree.ts"
+import { artifactPlace, fromJson, type Node, nodeAt, type Path, toJson } from "./tree.ts"
 
 const ArtifactJson = Schema.Struct({ hash: Schema.String, definition: Definition })
 const decode = Schema.decodeUnknownResult(ArtifactJson, { errors: "all", onExcessProperty: "error" })
@@ -29,13 +29,20 @@ export const fromArtifact = (value: unknown, file: string = defaultFile): Compil
   if (root !== undefined && artifact !== undefined) {
     const { definition, hash } = artifact
     if (sha256Hex(canonicalJson(definition)) !== hash) {
-      report("artifact_hash", artifactPlace(file, ["hash"]), "the hash is not that of the definition", () => "compile it again from its workflow.yaml")
+      report(
+        "artifact_hash",
+        artifactPlace(file, ["hash"]),
+        "the hash is not that of the definition",
+        () => "compile it again from its workflow.yaml",
+      )
     }
     checkKeptContracts(artifact, root, report)
     checkDefinition(definition, (path) => artifactPlace(file, ["definition", ...path]), report)
   }
   const diagnostics = all(file)
-  return artifact === undefined || hasErrors() ? { ok: false, diagnostics } : { ok: true, artifact, warnings: diagnostics }
+  return artifact === undefined || hasErrors()
+    ? { ok: false, diagnostics }
+    : { ok: true, artifact, warnings: diagnostics }
 }
 
 /** Decoded from a copy, so that the caller can't change it afterwards. */

@@ -34,7 +34,12 @@ export interface ContractReader {
 
 const noContracts: RoleContracts = { session: undefined, tools: [] }
 
-export const makeContractReader = (workflowFile: string, files: Files | undefined, named: ReadonlyArray<string>, report: Report): ContractReader => {
+export const makeContractReader = (
+  workflowFile: string,
+  files: Files | undefined,
+  named: ReadonlyArray<string>,
+  report: Report,
+): ContractReader => {
   const texts = textsOf(workflowFile, files, report)
   const sessions = new Set(named.map(normalisePath))
   const parsed = new Map<string, MapNode | undefined>()
@@ -42,7 +47,8 @@ export const makeContractReader = (workflowFile: string, files: Files | undefine
   const used = new Set<string>()
 
   const parse = (path: string): MapNode | undefined => {
-    if (!parsed.has(path)) parsed.set(path, parseYaml(besideWorkflow(workflowFile, path), texts.get(path) ?? "", report))
+    if (!parsed.has(path))
+      parsed.set(path, parseYaml(besideWorkflow(workflowFile, path), texts.get(path) ?? "", report))
     used.add(path)
     return parsed.get(path)
   }
@@ -56,7 +62,8 @@ export const makeContractReader = (workflowFile: string, files: Files | undefine
       if (root === undefined) continue
       const draft = entryOf(root, "tool") === undefined ? notATool(root, report) : readTool(root, report)
       if (draft !== undefined) drafts.push(draft)
-      if (drafts.length === bounds.toolsPerRole + 1) report("out_of_range", root.at, `a role may have at most ${bounds.toolsPerRole} tool contracts`)
+      if (drafts.length === bounds.toolsPerRole + 1)
+        report("out_of_range", root.at, `a role may have at most ${bounds.toolsPerRole} tool contracts`)
     }
     return drafts.sort((a, b) => (a.contract.tool < b.contract.tool ? -1 : 1))
   }
@@ -70,10 +77,15 @@ export const makeContractReader = (workflowFile: string, files: Files | undefine
       }
       const tools = toolsOf(directoryOf(path))
       if (!texts.has(path)) {
-        report("missing_contract", contract.at, `the session contract ${quoted(contract.value)} was not given, so none of its rules apply`, () => {
-          const near = texts.has(`${path}/session.yaml`) ? `${path}/session.yaml` : nearest(path, texts.keys())
-          return near === undefined ? undefined : `did you mean \`${near}\`?`
-        })
+        report(
+          "missing_contract",
+          contract.at,
+          `the session contract ${quoted(contract.value)} was not given, so none of its rules apply`,
+          () => {
+            const near = texts.has(`${path}/session.yaml`) ? `${path}/session.yaml` : nearest(path, texts.keys())
+            return near === undefined ? undefined : `did you mean \`${near}\`?`
+          },
+        )
         return { session: undefined, tools }
       }
       const root = parse(path)
@@ -83,27 +95,37 @@ export const makeContractReader = (workflowFile: string, files: Files | undefine
     finish() {
       for (const path of texts.keys()) {
         if (used.has(path) || !isYaml(path)) continue
-        report("ignored_file", startOf(besideWorkflow(workflowFile, path)), "no role's session_contract lies in this directory, so the file is not read")
+        report(
+          "ignored_file",
+          startOf(besideWorkflow(workflowFile, path)),
+          "no role's session_contract lies in this directory, so the file is not read",
+        )
       }
     },
   }
 }
 
 /** The tool contracts alone. */
-export const contractsOf = (contracts: RoleContracts): ReadonlyArray<ToolContract> => contracts.tools.map((tool) => tool.contract)
+export const contractsOf = (contracts: RoleContracts): ReadonlyArray<ToolContract> =>
+  contracts.tools.map((tool) => tool.contract)
 
 const jsonMap = (root: MapNode): Record<string, Schema.Json> =>
   Object.fromEntries(root.entries.map(({ key, value }) => [key, toJson(value)]))
 
 const notATool = (root: MapNode, report: Report): undefined => {
   report("ignored_file", root.at, "the file has no key `tool`, so it is not read as a tool contract", () => {
-    const near = nearest("tool", root.entries.map((entry) => entry.key))
+    const near = nearest(
+      "tool",
+      root.entries.map((entry) => entry.key),
+    )
     return near === undefined ? undefined : `did you mean \`tool\` instead of \`${near}\`?`
   })
   return undefined
 }
 
-const startOf = (file: string): Locate => () => ({ file, line: 1, column: 1, excerpt: "" })
+const startOf =
+  (file: string): Locate =>
+  () => ({ file, line: 1, column: 1, excerpt: "" })
 
 /** The files by normalised path, within the bounds; workflow.yaml itself is not among them. */
 const textsOf = (workflowFile: string, files: Files | undefined, report: Report): ReadonlyMap<string, string> => {

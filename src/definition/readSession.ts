@@ -8,7 +8,18 @@ import type { Report } from "./Diagnostic.ts"
 import { Fields, readEntries, readList } from "./Fields.ts"
 import { didYouMean } from "./suggest.ts"
 import { type Node, quoted } from "./tree.ts"
-import { type Located, located, readAmount, readBoolean, readChoice, readCount, readName, readPositive, readText, readVersion } from "./values.ts"
+import {
+  type Located,
+  located,
+  readAmount,
+  readBoolean,
+  readChoice,
+  readCount,
+  readName,
+  readPositive,
+  readText,
+  readVersion,
+} from "./values.ts"
 
 /** What tool contracts of the same role are checked against. */
 export interface SessionFacts {
@@ -26,7 +37,14 @@ export const readSession = (node: Node, report: Report): SessionFacts | undefine
   fields.require("schema_version", readVersion, "session.yaml")
   fields.require("agent", readName, "session.yaml")
   const phases = fields.get("phases", readList("phases", bounds.listItems, readPhase))
-  const transitions = fields.get("transitions", readEntries("transitions", bounds.listItems, readList("a phase's transitions", bounds.listItems, located(readText))))
+  const transitions = fields.get(
+    "transitions",
+    readEntries(
+      "transitions",
+      bounds.listItems,
+      readList("a phase's transitions", bounds.listItems, located(readText)),
+    ),
+  )
   const limitedTools = fields.get("session_limits", readSessionLimits) ?? []
   fields.get("risk_defaults", readRiskDefaults)
   if (phases !== undefined || !fields.has("phases")) checkPhases(fields, phases, transitions ?? [], report)
@@ -62,7 +80,8 @@ const checkPhases = (
 ): void => {
   const names = new Set<string>()
   for (const phase of phases ?? []) {
-    if (names.has(phase.name)) report("duplicate_name", phase.node.at, `the phase ${quoted(phase.name)} is declared twice`)
+    if (names.has(phase.name))
+      report("duplicate_name", phase.node.at, `the phase ${quoted(phase.name)} is declared twice`)
     names.add(phase.name)
   }
   const isKnown = ({ value, at }: Located<string>): boolean => {
@@ -73,13 +92,19 @@ const checkPhases = (
   const next = new Map<string, ReadonlyArray<string>>()
   for (const { key, at, value } of transitions) {
     isKnown({ value: key, at })
-    next.set(key, value.filter(isKnown).map((to) => to.value))
+    next.set(
+      key,
+      value.filter(isKnown).map((to) => to.value),
+    )
   }
   if (phases === undefined) return
   const initial = phases.filter((phase) => phase.initial)
-  if (initial.length === 0) report("initial_phase", fields.at("phases"), "no phase is `initial: true`; exactly one must be")
-  for (const extra of initial.slice(1)) report("initial_phase", extra.node.at, `${quoted(extra.name)} is a second initial phase; exactly one may be`)
-  if (!phases.some((phase) => phase.terminal)) report("terminal_phase", fields.at("phases"), "no phase is `terminal: true`; at least one must be")
+  if (initial.length === 0)
+    report("initial_phase", fields.at("phases"), "no phase is `initial: true`; exactly one must be")
+  for (const extra of initial.slice(1))
+    report("initial_phase", extra.node.at, `${quoted(extra.name)} is a second initial phase; exactly one may be`)
+  if (!phases.some((phase) => phase.terminal))
+    report("terminal_phase", fields.at("phases"), "no phase is `terminal: true`; at least one must be")
   const start = initial[0]
   if (start === undefined) return
   const reached = new Set([start.name])
@@ -87,16 +112,28 @@ const checkPhases = (
   for (const phase of phases) {
     // A second initial phase has its own message.
     if (reached.has(phase.name) || phase.initial) continue
-    report("unreachable_phase", phase.node.at, `no transition leads from ${quoted(start.name)} to the phase ${quoted(phase.name)}`)
+    report(
+      "unreachable_phase",
+      phase.node.at,
+      `no transition leads from ${quoted(start.name)} to the phase ${quoted(phase.name)}`,
+    )
   }
 }
 
 const readSessionLimits = (node: Node, report: Report): ReadonlyArray<Located<string>> | undefined => {
-  const known = ["max_steps", "max_tool_calls", "max_cost_per_session", "max_calls_per_tool", "loop_detection", "circuit_breaker"] as const
+  const known = [
+    "max_steps",
+    "max_tool_calls",
+    "max_cost_per_session",
+    "max_calls_per_tool",
+    "loop_detection",
+    "circuit_breaker",
+  ] as const
   const fields = Fields.open(node, "session_limits", known, report)
   if (fields === undefined) return undefined
   for (const key of ["max_steps", "max_tool_calls"] as const) {
-    if (fields.get(key, readCount) === 0) report("blocking_limit", fields.at(key), `${key} is 0: no tool call of a session is ever admitted`)
+    if (fields.get(key, readCount) === 0)
+      report("blocking_limit", fields.at(key), `${key} is 0: no tool call of a session is ever admitted`)
   }
   fields.get("max_cost_per_session", readAmount)
   const perTool = fields.get("max_calls_per_tool", readEntries("max_calls_per_tool", bounds.listItems, readCount)) ?? []
@@ -115,7 +152,11 @@ const readLoopDetection = (node: Node, report: Report): undefined => {
   const window = fields?.require("window", readPositive, "loop_detection")
   const threshold = fields?.require("threshold", readPositive, "loop_detection")
   if (fields !== undefined && window !== undefined && threshold !== undefined && threshold > window) {
-    report("limit_without_effect", fields.at("threshold"), `a window of ${window} calls never holds ${threshold} equal ones`)
+    report(
+      "limit_without_effect",
+      fields.at("threshold"),
+      `a window of ${window} calls never holds ${threshold} equal ones`,
+    )
   }
   return undefined
 }

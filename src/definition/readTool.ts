@@ -5,11 +5,23 @@ import { EvidenceClass, type ResourceBinding, SideEffect, type ToolContract } fr
 import { bounds } from "./bounds.ts"
 import type { Report } from "./Diagnostic.ts"
 import { Fields, readList } from "./Fields.ts"
+import type { Places } from "./readWorkflow.ts"
 import { describe, type MapNode, type Node, type Path, quoted, toJson } from "./tree.ts"
 import {
-  isName, type Located, located, parseArgumentPath, readAmount, readBoolean, readChoice, readCount, readFinite, readName, readPath, readPositive, readText,
+  isName,
+  type Located,
+  located,
+  parseArgumentPath,
+  readAmount,
+  readBoolean,
+  readChoice,
+  readCount,
+  readFinite,
+  readName,
+  readPath,
+  readPositive,
+  readText,
 } from "./values.ts"
-import type { Places } from "./readWorkflow.ts"
 
 /** The names in a contract that its role's session and other tools must know. */
 export interface ToolFacts {
@@ -24,7 +36,15 @@ export interface ToolDraft {
 }
 
 const compiledKeys = ["tool", "side_effect", "evidence_class", "resources", "cost", "timeouts"] as const
-const restKeys = ["commit_requirement", "transitions", "preconditions", "forbids_after", "argument_value_invariants", "gate", "checkpoint"] as const
+const restKeys = [
+  "commit_requirement",
+  "transitions",
+  "preconditions",
+  "forbids_after",
+  "argument_value_invariants",
+  "gate",
+  "checkpoint",
+] as const
 type RestKey = (typeof restKeys)[number]
 
 export const readTool = (node: MapNode, report: Report): ToolDraft | undefined => {
@@ -34,8 +54,12 @@ export const readTool = (node: MapNode, report: Report): ToolDraft | undefined =
   const sideEffect = fields.require("side_effect", readChoice(SideEffect.literals), "a tool contract")
   const evidenceClass = fields.get("evidence_class", readChoice(EvidenceClass.literals))
   const resources = fields.get("resources", readList("resources", bounds.listItems, readBinding)) ?? []
-  const estimate = fields.get("cost", (inner, rep) => Fields.open(inner, "cost", ["estimate"], rep)?.require("estimate", readAmount, "cost"))
-  const timeoutMs = fields.get("timeouts", (inner, rep) => Fields.open(inner, "timeouts", ["total_ms"], rep)?.require("total_ms", readTimeout, "timeouts"))
+  const estimate = fields.get("cost", (inner, rep) =>
+    Fields.open(inner, "cost", ["estimate"], rep)?.require("estimate", readAmount, "cost"),
+  )
+  const timeoutMs = fields.get("timeouts", (inner, rep) =>
+    Fields.open(inner, "timeouts", ["total_ms"], rep)?.require("total_ms", readTimeout, "timeouts"),
+  )
   const facts = readRest(fields, report)
   if (tool === undefined) return undefined
   const rest = node.entries.filter(({ key }) => isRestKey(key)).map(({ key, value }) => [key, toJson(value)] as const)
@@ -74,7 +98,10 @@ const readTimeout = (node: Node, report: Report): number | undefined => {
   return undefined
 }
 
-const readBinding = (node: Node, report: Report): { readonly value: ResourceBinding; readonly node: Node } | undefined => {
+const readBinding = (
+  node: Node,
+  report: Report,
+): { readonly value: ResourceBinding; readonly node: Node } | undefined => {
   const fields = Fields.open(node, "a resource binding", ["name", "key"], report)
   const name = fields?.require("name", readText, "a resource binding")
   const key = fields?.require("key", readBindingKey, "a resource binding")
@@ -92,7 +119,12 @@ const readBindingKey = (node: Node, report: Report): ResourceBinding["key"] | un
   }
   if (isName(text)) return { constant: text }
   const dotted = parseArgumentPath(`$${text}`) === undefined ? undefined : `did you mean \`$${text}\`?`
-  report("invalid_path", node.at, `${quoted(text)} is neither a path such as \`$.environment\` nor a constant key`, () => dotted)
+  report(
+    "invalid_path",
+    node.at,
+    `${quoted(text)} is neither a path such as \`$.environment\` nor a constant key`,
+    () => dotted,
+  )
   return undefined
 }
 
@@ -101,14 +133,19 @@ const readRest = (fields: Fields<RestKey>, report: Report): ToolFacts => {
   fields.get("commit_requirement", readChoice(["acknowledged", "none"]))
   fields.get("transitions", (node) => {
     const inner = Fields.open(node, "transitions", ["valid_in_phases", "advances_to"], report)
-    phases.push(...(inner?.get("valid_in_phases", readList("valid_in_phases", bounds.listItems, located(readText))) ?? []))
+    phases.push(
+      ...(inner?.get("valid_in_phases", readList("valid_in_phases", bounds.listItems, located(readText))) ?? []),
+    )
     const to = inner?.get("advances_to", located(readText))
     if (to !== undefined) phases.push(to)
     return undefined
   })
   const prior = fields.get("preconditions", readList("preconditions", bounds.listItems, readPrecondition)) ?? []
   const forbidden = fields.get("forbids_after", readList("forbids_after", bounds.listItems, located(readText))) ?? []
-  fields.get("argument_value_invariants", readList("argument_value_invariants", bounds.listItems, readTest("an invariant", invariantOperators)))
+  fields.get(
+    "argument_value_invariants",
+    readList("argument_value_invariants", bounds.listItems, readTest("an invariant", invariantOperators)),
+  )
   fields.get("gate", readChoice(["allow", "block"]))
   fields.get("checkpoint", readBoolean)
   return { phases, tools: [...prior, ...forbidden] }
@@ -116,12 +153,26 @@ const readRest = (fields: Fields<RestKey>, report: Report): ToolFacts => {
 
 const readPrecondition = (node: Node, report: Report): Located<string> | undefined => {
   const fields = Fields.open(node, "a precondition", ["requires_prior_tool", "with_output"], report)
-  fields?.get("with_output", readList("with_output", bounds.listItems, readTest("a test of an output", outputOperators)))
+  fields?.get(
+    "with_output",
+    readList("with_output", bounds.listItems, readTest("a test of an output", outputOperators)),
+  )
   return fields?.require("requires_prior_tool", located(readText), "a precondition")
 }
 
 const outputOperators = ["equals", "exists", "gte", "lte"] as const
-const invariantOperators = ["equals", "one_of", "regex", "gte", "lte", "exists", "type", "contains", "length_gte", "length_lte"] as const
+const invariantOperators = [
+  "equals",
+  "one_of",
+  "regex",
+  "gte",
+  "lte",
+  "exists",
+  "type",
+  "contains",
+  "length_gte",
+  "length_lte",
+] as const
 type Operator = (typeof invariantOperators)[number]
 
 /** A test of one value: a path and at least one operator. */
@@ -135,7 +186,8 @@ const readTest =
     for (const operator of used) fields.get(operator, (value) => readOperand(operator, value, report))
     // A misspelled operator has its own message.
     const hasOthers = fields.node.entries.some(({ key }) => key !== "path")
-    if (used.length === 0 && !hasOthers) report("missing_key", node.at, `${what} needs one of ${operators.map((each) => `\`${each}\``).join(", ")}`)
+    if (used.length === 0 && !hasOthers)
+      report("missing_key", node.at, `${what} needs one of ${operators.map((each) => `\`${each}\``).join(", ")}`)
     checkInterval(fields, "gte", "lte", report)
     checkInterval(fields, "length_gte", "length_lte", report)
     return true

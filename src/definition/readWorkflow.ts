@@ -9,7 +9,19 @@ import { bounds } from "./bounds.ts"
 import type { Locate, Report } from "./Diagnostic.ts"
 import { Fields, readList } from "./Fields.ts"
 import { locate, type MapNode, type Node, type Path, toJson } from "./tree.ts"
-import { type Located, located, readAmount, readBoolean, readChoice, readCount, readDuration, readName, readPositive, readText, readVersion } from "./values.ts"
+import {
+  type Located,
+  located,
+  readAmount,
+  readBoolean,
+  readChoice,
+  readCount,
+  readDuration,
+  readName,
+  readPositive,
+  readText,
+  readVersion,
+} from "./values.ts"
 
 /** Where the values of a definition stand in its sources, by their path in the definition. */
 export class Places {
@@ -41,7 +53,12 @@ export interface WorkflowDraft {
 
 export const readWorkflow = (root: MapNode, places: Places, report: Report): WorkflowDraft | undefined => {
   places.put([], root)
-  const fields = Fields.open(root, "workflow.yaml", ["schema_version", "workflow", "roles", "handoffs", "resources", "limits", "preflight_timeout"], report)
+  const fields = Fields.open(
+    root,
+    "workflow.yaml",
+    ["schema_version", "workflow", "roles", "handoffs", "resources", "limits", "preflight_timeout"],
+    report,
+  )
   if (fields === undefined) return undefined
   fields.require("schema_version", readVersion, "workflow.yaml")
   const workflow = fields.require("workflow", readName, "workflow.yaml")
@@ -53,7 +70,9 @@ export const readWorkflow = (root: MapNode, places: Places, report: Report): Wor
   const definition: Definition = {
     schemaVersion: "1.0",
     workflow: workflow ?? "",
-    roles: drafts.map((draft, index) => draft.make({ root: draft.root ?? (index === 0 && drafts.every((each) => each.root !== true)) })),
+    roles: drafts.map((draft, index) =>
+      draft.make({ root: draft.root ?? (index === 0 && drafts.every((each) => each.root !== true)) }),
+    ),
     handoffs: edges.map((edge) => edge.value),
     resources: resources.map((resource) => resource.value),
     limits: limits?.value ?? noLimits,
@@ -79,7 +98,16 @@ interface Placed<A> {
 const readLimits =
   (what: string) =>
   (node: Node, report: Report): Placed<Limits> | undefined => {
-    const names = ["max_sessions", "max_active_sessions", "max_steps", "max_cost", "max_tokens", "max_open_handoffs", "max_depth", "max_duration"] as const
+    const names = [
+      "max_sessions",
+      "max_active_sessions",
+      "max_steps",
+      "max_cost",
+      "max_tokens",
+      "max_open_handoffs",
+      "max_depth",
+      "max_duration",
+    ] as const
     const fields = Fields.open(node, what, names, report)
     if (fields === undefined) return undefined
     const value: Limits = {
@@ -148,7 +176,15 @@ const readRole = (node: Node, report: Report): RoleDraft | undefined => {
 }
 
 const readEdge = (node: Node, report: Report): Placed<Edge> | undefined => {
-  const known = ["from", "to", "claim_timeout", "offer_timeout", "max_attempts", "completion", "summary_schema"] as const
+  const known = [
+    "from",
+    "to",
+    "claim_timeout",
+    "offer_timeout",
+    "max_attempts",
+    "completion",
+    "summary_schema",
+  ] as const
   const fields = Fields.open(node, "a handoff", known, report)
   // Role names are checked against the roles, not against the pattern: one message for one mistake.
   const from = fields?.require("from", readText, "a handoff")
@@ -162,7 +198,12 @@ const readEdge = (node: Node, report: Report): Placed<Edge> | undefined => {
   const summarySchema = schemaNode === undefined ? null : toJson(schemaNode)
   // An empty `summary_schema:` would compile to "no schema", which is not what it looks like.
   if (schemaNode !== undefined && summarySchema === null) {
-    report("invalid_schema", schemaNode.at, "summary_schema is empty", () => "leave the key out, or write a JSON schema")
+    report(
+      "invalid_schema",
+      schemaNode.at,
+      "summary_schema is empty",
+      () => "leave the key out, or write a JSON schema",
+    )
   }
   return {
     value: { from, to, claimTimeoutMs, offerTimeoutMs, maxAttempts, completion, summarySchema },
@@ -183,7 +224,12 @@ const readResource = (node: Node, report: Report): Placed<Resource> | undefined 
   // `unresolved: release` whose timeout was reported is not also a release without a timeout.
   const isTimeoutBroken = fields.has("pending_timeout") && pendingTimeoutMs === null
   return {
-    value: { name, mode: mode ?? "exclusive_pending", unresolved: isTimeoutBroken ? "hold" : unresolved, pendingTimeoutMs },
+    value: {
+      name,
+      mode: mode ?? "exclusive_pending",
+      unresolved: isTimeoutBroken ? "hold" : unresolved,
+      pendingTimeoutMs,
+    },
     put: (places, path) => {
       places.put(path, node)
       places.put([...path, "pendingTimeoutMs"], fields.value("pending_timeout"))

@@ -10,7 +10,9 @@ import { makeSchemaCompiler, type SummaryValidator } from "./summarySchema.ts"
 export const makeRules = (artifact: Artifact): Rules => {
   const { definition, hash } = artifact
   const roles = new Map(definition.roles.map((role) => [role.name, role]))
-  const tools = new Map(definition.roles.map((role) => [role.name, new Map(role.tools.map((tool) => [tool.tool, tool]))]))
+  const tools = new Map(
+    definition.roles.map((role) => [role.name, new Map(role.tools.map((tool) => [tool.tool, tool]))]),
+  )
   const edges = new Map(definition.handoffs.map((edge) => [edgeKey(edge.from, edge.to), edge]))
   const resources = new Map(definition.resources.map((resource) => [resource.name, resource]))
   const validators = new Map<string, SummaryValidator>()

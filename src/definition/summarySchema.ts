@@ -48,11 +48,16 @@ export const makeSchemaCompiler = (): ((schema: unknown) => CompiledSchema) => {
 
 const references = (schema: unknown): number => {
   if (typeof schema !== "object" || schema === null) return 0
-  return Object.entries(schema).reduce((sum, [key, value]) => sum + (key === "$ref" || key === "$dynamicRef" ? 1 : references(value)), 0)
+  return Object.entries(schema).reduce(
+    (sum, [key, value]) => sum + (key === "$ref" || key === "$dynamicRef" ? 1 : references(value)),
+    0,
+  )
 }
 
 const isDeeperThan = (value: unknown, levels: number): boolean =>
-  typeof value === "object" && value !== null && (levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1)))
+  typeof value === "object" &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1)))
 
 const refused = (problems: ReadonlyArray<SchemaProblem>): CompiledSchema => ({ ok: false, problems })
 
@@ -82,8 +87,11 @@ const schemaProblems = (errors: ReadonlyArray<ErrorObject>): ReadonlyArray<Schem
   const byPath = new Map<string, SchemaProblem>()
   for (const { instancePath, message, params } of errors) {
     if (byPath.has(instancePath)) continue
-    const path = instancePath.split("/").slice(1).map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
-    const allowed: unknown = params["allowedValues"]
+    const path = instancePath
+      .split("/")
+      .slice(1)
+      .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
+    const allowed: unknown = params.allowedValues
     const choices = Array.isArray(allowed) ? `: ${allowed.join(", ")}` : ""
     byPath.set(instancePath, { path, message: `${message ?? "is not valid"}${choices}` })
   }

@@ -35,7 +35,8 @@ export type Node = ScalarNode | MapNode | ListNode
 export type Path = ReadonlyArray<string | number>
 
 /** The value of a key, if the map has it. */
-export const entryOf = (node: MapNode, key: string): Entry | undefined => node.entries.find((entry) => entry.key === key)
+export const entryOf = (node: MapNode, key: string): Entry | undefined =>
+  node.entries.find((entry) => entry.key === key)
 
 /** "a list", "the number 3": how a message names what stands there. */
 export const describe = (node: Node): string => {
@@ -79,12 +80,14 @@ export const pointer = (path: Path): string =>
   path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
 
 /** Places in a compiled artifact: there are no lines, so the excerpt is the path. */
-export const artifactPlace = (file: string, path: Path): Locate => () => ({
-  file,
-  line: 1,
-  column: 1,
-  excerpt: pointer(path).slice(0, bounds.excerptChars),
-})
+export const artifactPlace =
+  (file: string, path: Path): Locate =>
+  () => ({
+    file,
+    line: 1,
+    column: 1,
+    excerpt: pointer(path).slice(0, bounds.excerptChars),
+  })
 
 /** A plain JSON value as a tree; undefined when it is too deep, too large or not JSON, which has then been reported. */
 export const fromJson = (value: unknown, file: string, path: Path, report: Report): Node | undefined => {

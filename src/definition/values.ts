@@ -10,7 +10,7 @@ import { bounds } from "./bounds.ts"
 import type { Locate } from "./Diagnostic.ts"
 import type { Read } from "./Fields.ts"
 import { didYouMean } from "./suggest.ts"
-import { type Node, describe, quoted } from "./tree.ts"
+import { describe, type Node, quoted } from "./tree.ts"
 
 export interface Located<A> {
   readonly value: A
@@ -46,15 +46,22 @@ const decodeName = Schema.decodeUnknownResult(Name)
 export const readName: Read<string> = (node, report) => {
   const name = readText(node, report)
   if (name !== undefined && !isName(name)) {
-    report("invalid_name", node.at, `${quoted(name)} is not a name: 1 to 128 characters of A-Z a-z 0-9 _ . : - that start with a letter or a digit`, () =>
-      nameLike(name),
+    report(
+      "invalid_name",
+      node.at,
+      `${quoted(name)} is not a name: 1 to 128 characters of A-Z a-z 0-9 _ . : - that start with a letter or a digit`,
+      () => nameLike(name),
     )
   }
   return name
 }
 
 const nameLike = (text: string): string | undefined => {
-  const near = text.trim().replace(/[^A-Za-z0-9_.:-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "").replace(/-+$/, "")
+  const near = text
+    .trim()
+    .replace(/[^A-Za-z0-9_.:-]+/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .replace(/-+$/, "")
   return isName(near) ? `for example \`${near}\`` : undefined
 }
 
@@ -109,8 +116,11 @@ const unitsMs = [24 * 3600 * 1000, 3600 * 1000, 60 * 1000, 1000, 1]
 export const readDuration: Read<number> = (node, report) => {
   if (node.kind !== "scalar" || typeof node.value !== "string") {
     const isNumber = node.kind === "scalar" && typeof node.value === "number" && node.value > 0
-    report("invalid_duration", node.at, `a duration needs a unit (ms, s, m, h or d), but this is ${describe(node)}`, () =>
-      isNumber ? `did you mean \`${node.value}s\`?` : undefined,
+    report(
+      "invalid_duration",
+      node.at,
+      `a duration needs a unit (ms, s, m, h or d), but this is ${describe(node)}`,
+      () => (isNumber ? `did you mean \`${node.value}s\`?` : undefined),
     )
     return undefined
   }
@@ -120,7 +130,11 @@ export const readDuration: Read<number> = (node, report) => {
     return undefined
   }
   if (ms >= 1 && ms <= bounds.durationMs) return ms
-  report("invalid_duration", node.at, `a duration is 1ms to ${bounds.durationMs / 86_400_000}d, but this is ${quoted(node.value)}`)
+  report(
+    "invalid_duration",
+    node.at,
+    `a duration is 1ms to ${bounds.durationMs / 86_400_000}d, but this is ${quoted(node.value)}`,
+  )
   return undefined
 }
 
@@ -130,26 +144,43 @@ const durationMs = (text: string): number | undefined => {
 }
 
 const durationFix = (value: unknown): string => {
-  const compact = String(value).toLowerCase().replace(/\s+/g, "").replace(/(sec|min|hour|day)[a-z]*/g, (word) => word.slice(0, 1))
-  return durationMs(compact) === undefined ? "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`" : `did you mean \`${compact}\`?`
+  const compact = String(value)
+    .toLowerCase()
+    .replace(/\s+/g, "")
+    .replace(/(sec|min|hour|day)[a-z]*/g, (word) => word.slice(0, 1))
+  return durationMs(compact) === undefined
+    ? "write it as `500ms`, `30s`, `2m`, `24h`, `7d` or `1h30m`"
+    : `did you mean \`${compact}\`?`
 }
 
 /** One of a few words. */
 export const readChoice =
   <const A extends string>(choices: ReadonlyArray<A>): Read<A> =>
   (node, report) => {
-    const value = node.kind === "scalar" ? (typeof node.value === "string" ? node.value : (node.source ?? String(node.value))) : undefined
+    const value =
+      node.kind === "scalar"
+        ? typeof node.value === "string"
+          ? node.value
+          : (node.source ?? String(node.value))
+        : undefined
     const chosen = choices.find((choice) => choice === value)
     if (chosen !== undefined) return chosen
     const list = choices.map((choice) => `\`${choice}\``).join(", ")
-    report("unknown_value", node.at, `this must be one of ${list}, but it is ${describe(node)}`, () => didYouMean(value ?? "", choices))
+    report("unknown_value", node.at, `this must be one of ${list}, but it is ${describe(node)}`, () =>
+      didYouMean(value ?? "", choices),
+    )
     return undefined
   }
 
 /** `schema_version`, which is text: 1.0 as a number is 1, and so would be 1.00. */
 export const readVersion: Read<"1.0"> = (node, report) => {
   if (node.kind === "scalar" && node.value === "1.0") return "1.0"
-  report("unsupported_version", node.at, `schema_version must be the text "1.0", but this is ${describe(node)}`, () => 'write `schema_version: "1.0"`')
+  report(
+    "unsupported_version",
+    node.at,
+    `schema_version must be the text "1.0", but this is ${describe(node)}`,
+    () => 'write `schema_version: "1.0"`',
+  )
   return undefined
 }
 
@@ -165,7 +196,12 @@ export const readPath: Read<ReadonlyArray<string>> = (node, report) => {
   if (text === undefined) return undefined
   const path = parseArgumentPath(text)
   if (path === undefined) {
-    report("invalid_path", node.at, `${quoted(text)} is not a path such as \`$.environment\` or \`$.items[0].id\``, () => pathFix(text, node))
+    report(
+      "invalid_path",
+      node.at,
+      `${quoted(text)} is not a path such as \`$.environment\` or \`$.items[0].id\``,
+      () => pathFix(text, node),
+    )
   }
   return path
 }

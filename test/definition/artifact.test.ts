@@ -38,31 +38,94 @@ describe("an artifact that was sent", () => {
   ])("that has %s is refused", (_, value, expected) => expect(told(value)).toEqual(expected))
   it("that refers to itself or is very deep is refused, not followed", () => {
     const loop: Record<string, unknown> = {}
-    loop["self"] = loop
+    loop.self = loop
     expect(told(loop)).toEqual(["artifact_invalid "])
     expect(told(JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`))).toEqual(["artifact_invalid "])
     expect(told(JSON.parse('{"hash":"x","definition":{"__proto__":{}}}'))).toEqual(["artifact_invalid /definition"])
   })
   it.each<[string, (definition: Definition) => unknown, ReadonlyArray<string>]>([
-    ["an unknown role", (d) => ({ ...d, handoffs: d.handoffs.map((edge) => ({ ...edge, to: "nobody" })) }), ["unknown_role /definition/handoffs/0/to"]],
-    ["no root", (d) => ({ ...d, roles: d.roles.map((role) => ({ ...role, root: false })) }), ["no_root /definition/roles"]],
-    ["a role with a duration", (d) => ({ ...d, roles: d.roles.map((role, i) => (i === 0 ? { ...role, limits: { ...role.limits, maxDurationMs: 1 } } : role)) }), ["role_max_duration /definition/roles/0/limits/maxDurationMs"]],
-    ["a schema that is none", (d) => ({ ...d, handoffs: d.handoffs.map((edge) => ({ ...edge, summarySchema: { type: "x" } })) }), ["invalid_schema /definition/handoffs/0/summarySchema/type"]],
-    ["an undeclared resource", (d) => ({ ...d, resources: d.resources.slice(1) }), ["unknown_resource /definition/roles/1/tools/0/resources/0/name"]],
-    ["a session with an unknown key", (d) => ({ ...d, roles: d.roles.map((role, i) => (i === 0 ? { ...role, session: { ...role.session, x: 1 } } : role)) }), ["unknown_key /definition/roles/0/session/x"]],
-    ["a tool rule that is wrong", (d) => ({ ...d, roles: d.roles.map((role) => ({ ...role, tools: role.tools.map((tool) => ({ ...tool, rest: { gate: "open" } })) })) }), ["unknown_value /definition/roles/1/tools/0/rest/gate", "unknown_value /definition/roles/1/tools/1/rest/gate"]],
-    ["an unknown phase", (d) => ({ ...d, roles: d.roles.map((role) => ({ ...role, tools: role.tools.map((tool) => ({ ...tool, rest: tool.tool === "test" ? { transitions: { advances_to: "nowhere" } } : tool.rest })) })) }), ["unknown_phase /definition/roles/1/tools/1/rest/transitions/advances_to"]],
+    [
+      "an unknown role",
+      (d) => ({ ...d, handoffs: d.handoffs.map((edge) => ({ ...edge, to: "nobody" })) }),
+      ["unknown_role /definition/handoffs/0/to"],
+    ],
+    [
+      "no root",
+      (d) => ({ ...d, roles: d.roles.map((role) => ({ ...role, root: false })) }),
+      ["no_root /definition/roles"],
+    ],
+    [
+      "a role with a duration",
+      (d) => ({
+        ...d,
+        roles: d.roles.map((role, i) => (i === 0 ? { ...role, limits: { ...role.limits, maxDurationMs: 1 } } : role)),
+      }),
+      ["role_max_duration /definition/roles/0/limits/maxDurationMs"],
+    ],
+    [
+      "a schema that is none",
+      (d) => ({ ...d, handoffs: d.handoffs.map((edge) => ({ ...edge, summarySchema: { type: "x" } })) }),
+      ["invalid_schema /definition/handoffs/0/summarySchema/type"],
+    ],
+    [
+      "an undeclared resource",
+      (d) => ({ ...d, resources: d.resources.slice(1) }),
+      ["unknown_resource /definition/roles/1/tools/0/resources/0/name"],
+    ],
+    [
+      "a session with an unknown key",
+      (d) => ({
+        ...d,
+        roles: d.roles.map((role, i) => (i === 0 ? { ...role, session: { ...role.session, x: 1 } } : role)),
+      }),
+      ["unknown_key /definition/roles/0/session/x"],
+    ],
+    [
+      "a tool rule that is wrong",
+      (d) => ({
+        ...d,
+        roles: d.roles.map((role) => ({
+          ...role,
+          tools: role.tools.map((tool) => ({ ...tool, rest: { gate: "open" } })),
+        })),
+      }),
+      ["unknown_value /definition/roles/1/tools/0/rest/gate", "unknown_value /definition/roles/1/tools/1/rest/gate"],
+    ],
+    [
+      "an unknown phase",
+      (d) => ({
+        ...d,
+        roles: d.roles.map((role) => ({
+          ...role,
+          tools: role.tools.map((tool) => ({
+            ...tool,
+            rest: tool.tool === "test" ? { transitions: { advances_to: "nowhere" } } : tool.rest,
+          })),
+        })),
+      }),
+      ["unknown_phase /definition/roles/1/tools/1/rest/transitions/advances_to"],
+    ],
     ["a wrong type", (d) => ({ ...d, preflightTimeoutMs: "10m" }), ["artifact_invalid /definition/preflightTimeoutMs"]],
-    ["a missing default", (d) => ({ ...d, handoffs: d.handoffs.map(({ completion: _, ...edge }) => edge) }), ["artifact_invalid /definition/handoffs/0/completion"]],
-  ])("with a right hash and %s is refused all the same", (_, change, expected) => expect(told(forged(change))).toEqual(expected))
+    [
+      "a missing default",
+      (d) => ({ ...d, handoffs: d.handoffs.map(({ completion: _, ...edge }) => edge) }),
+      ["artifact_invalid /definition/handoffs/0/completion"],
+    ],
+  ])("with a right hash and %s is refused all the same", (_, change, expected) =>
+    expect(told(forged(change))).toEqual(expected),
+  )
 })
 
 describe("canonicalJson", () => {
   it("sorts keys at every level by UTF-16 code units and spaces nothing", () => {
-    expect(canonicalJson({ b: [1, { d: null, c: "é\n" }], a: 1.5, "€": true, A: -0 })).toBe('{"A":0,"a":1.5,"b":[1,{"c":"é\\n","d":null}],"€":true}')
+    expect(canonicalJson({ b: [1, { d: null, c: "é\n" }], a: 1.5, "€": true, A: -0 })).toBe(
+      '{"A":0,"a":1.5,"b":[1,{"c":"é\\n","d":null}],"€":true}',
+    )
   })
   it("writes numbers as RFC 8785 does", () => {
-    expect(canonicalJson([1e21, 1e-7, 0.1, 1e20, 9007199254740991])).toBe("[1e+21,1e-7,0.1,100000000000000000000,9007199254740991]")
+    expect(canonicalJson([1e21, 1e-7, 0.1, 1e20, 9007199254740991])).toBe(
+      "[1e+21,1e-7,0.1,100000000000000000000,9007199254740991]",
+    )
   })
   it("throws on what JSON can't hold", () => {
     for (const value of [Number.NaN, 1n, () => 1, [undefined]]) expect(() => canonicalJson(value)).toThrow(TypeError)
@@ -89,7 +152,9 @@ describe("rules", () => {
   })
   const withSchema = (summarySchema: Definition["handoffs"][number]["summarySchema"]) => {
     const { definition } = compiled()
-    const made = makeRules(artifactOf({ ...definition, handoffs: definition.handoffs.map((edge) => ({ ...edge, summarySchema })) }))
+    const made = makeRules(
+      artifactOf({ ...definition, handoffs: definition.handoffs.map((edge) => ({ ...edge, summarySchema })) }),
+    )
     const [edge] = made.definition.handoffs
     if (edge === undefined) throw new Error("the fixture has no edge")
     return (summary: unknown) => made.summaryProblems(edge, summary)
@@ -128,13 +193,19 @@ describe("rules", () => {
     const there = { ...edge, summarySchema: { $id: "s", type: "string" } }
     const back = { ...edge, from: "scanner", to: "orchestrator", summarySchema: { $id: "s", type: "number" } }
     const made = makeRules(artifactOf({ ...definition, handoffs: [there, back] }))
-    expect([made.summaryProblems(there, 1), made.summaryProblems(back, 1)]).toEqual([[{ path: "", message: "must be string" }], undefined])
+    expect([made.summaryProblems(there, 1), made.summaryProblems(back, 1)]).toEqual([
+      [{ path: "", message: "must be string" }],
+      undefined,
+    ])
   })
 })
 
 describe("fromArtifact", () => {
   it("repeats the warnings that the compiler gave", () => {
-    const result = compile({ file: "w", text: 'schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }]\nhandoffs: [{ from: a, to: a }]\n' })
+    const result = compile({
+      file: "w",
+      text: 'schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }]\nhandoffs: [{ from: a, to: a }]\n',
+    })
     const again = fromArtifact(result.ok ? roundTrip(result.artifact) : undefined)
     expect(codes(again.ok ? again.warnings : again.diagnostics)).toEqual(["unbounded_cycle"])
   })

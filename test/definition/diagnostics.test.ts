@@ -1,11 +1,30 @@
 import { describe, expect, it } from "vitest"
-import { compile, type Diagnostic, type DiagnosticCode, formatDiagnostics, fromArtifact, severities } from "../../src/definition/index.ts"
 import { bounds } from "../../src/definition/bounds.ts"
-import { codes, deployYaml, diagnosticsOf, files, placed, replaced, sessionYaml, testYaml, workflowYaml } from "./fixtures.ts"
+import {
+  compile,
+  type Diagnostic,
+  type DiagnosticCode,
+  formatDiagnostics,
+  fromArtifact,
+  severities,
+} from "../../src/definition/index.ts"
+import {
+  codes,
+  deployYaml,
+  diagnosticsOf,
+  files,
+  placed,
+  replaced,
+  sessionYaml,
+  testYaml,
+  workflowYaml,
+} from "./fixtures.ts"
 
 const inWorkflow = (piece: string, by: string) => diagnosticsOf(replaced(workflowYaml, piece, by))
-const inSession = (piece: string, by: string) => diagnosticsOf(workflowYaml, { ...files, "scanner/session.yaml": replaced(sessionYaml, piece, by) })
-const inTool = (piece: string, by: string) => diagnosticsOf(workflowYaml, { ...files, "scanner/deploy.yaml": replaced(deployYaml, piece, by) })
+const inSession = (piece: string, by: string) =>
+  diagnosticsOf(workflowYaml, { ...files, "scanner/session.yaml": replaced(sessionYaml, piece, by) })
+const inTool = (piece: string, by: string) =>
+  diagnosticsOf(workflowYaml, { ...files, "scanner/deploy.yaml": replaced(deployYaml, piece, by) })
 const withFile = (path: string, text: string) => diagnosticsOf(workflowYaml, { ...files, [path]: text })
 const artifactDiagnostics = (value: unknown) => {
   const result = fromArtifact(value)
@@ -16,7 +35,10 @@ const artifact = () => {
   if (!result.ok) throw new Error("the fixture does not compile")
   return result.artifact
 }
-const manyMistakes = () => diagnosticsOf(`${workflowYaml}${Array.from({ length: bounds.diagnostics + 5 }, (_, n) => `unknown_${n}: 1\n`).join("")}`)
+const manyMistakes = () =>
+  diagnosticsOf(
+    `${workflowYaml}${Array.from({ length: bounds.diagnostics + 5 }, (_, n) => `unknown_${n}: 1\n`).join("")}`,
+  )
 
 /** For each code: what triggers it and nothing else, and where. */
 const triggers: Record<DiagnosticCode, () => readonly [ReadonlyArray<Diagnostic>, string]> = {
@@ -30,7 +52,14 @@ const triggers: Record<DiagnosticCode, () => readonly [ReadonlyArray<Diagnostic>
   duplicate_key: () => [diagnosticsOf(`${workflowYaml}workflow: other\n`), "32:1"],
   multiple_documents: () => [diagnosticsOf(`${workflowYaml}---\nworkflow: other\n`), "32:1"],
   unknown_alias: () => [inWorkflow("max_steps: 500", "max_steps: *steps"), "25:14"],
-  too_many_aliases: () => [diagnosticsOf(`${workflowYaml}x: &x 1\ny: [${Array(bounds.aliases + 1).fill("*x").join(", ")}]\n`), "33:405"],
+  too_many_aliases: () => [
+    diagnosticsOf(
+      `${workflowYaml}x: &x 1\ny: [${Array(bounds.aliases + 1)
+        .fill("*x")
+        .join(", ")}]\n`,
+    ),
+    "33:405",
+  ],
   too_deep: () => [inWorkflow("type: object", `default: ${"[".repeat(65)}${"]".repeat(65)}`), "18:95"],
   root_not_map: () => [diagnosticsOf("- a\n", {}), "1:1"],
   unknown_key: () => [inWorkflow("preflight_timeout", "preflight_timout"), "31:1"],
@@ -57,11 +86,20 @@ const triggers: Record<DiagnosticCode, () => readonly [ReadonlyArray<Diagnostic>
   initial_phase: () => [inSession("{ name: act }", "{ name: act, initial: true }"), "5:5"],
   terminal_phase: () => [inSession(", terminal: true", ""), "4:3"],
   unreachable_phase: () => [inSession("act: [act, done]", "act: [act]"), "6:5"],
-  artifact_invalid: () => [artifactDiagnostics({ ...artifact(), definition: { ...artifact().definition, workflow: "" } }), "1:1"],
+  artifact_invalid: () => [
+    artifactDiagnostics({ ...artifact(), definition: { ...artifact().definition, workflow: "" } }),
+    "1:1",
+  ],
   artifact_hash: () => [artifactDiagnostics({ ...artifact(), hash: "0".repeat(64) }), "1:1"],
   unreachable_role: () => [inWorkflow("handoffs:", "  - name: idle\nhandoffs:"), "11:11"],
   unbound_resource: () => [inTool("  - { name: migration, key: main }\n", ""), "21:13"],
-  unbounded_cycle: () => [diagnosticsOf('schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b }]\nhandoffs:\n  - { from: a, to: b }\n  - { from: b, to: a }\n', {}), "5:5"],
+  unbounded_cycle: () => [
+    diagnosticsOf(
+      'schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b }]\nhandoffs:\n  - { from: a, to: b }\n  - { from: b, to: a }\n',
+      {},
+    ),
+    "5:5",
+  ],
   limit_without_effect: () => [inWorkflow("max_active_sessions: 2", "max_active_sessions: 5"), "9:36"],
   blocking_limit: () => [inSession("max_steps: 50", "max_steps: 0"), "11:14"],
   pending_timeout_unused: () => [inWorkflow("unresolved: hold", "pending_timeout: 1m"), "20:68"],
@@ -128,17 +166,25 @@ describe("limits that no run can satisfy", () => {
     const text = (completion: string, limits: string) =>
       `schema_version: "1.0"\nworkflow: w\nroles: [{ name: a, ${limits} }, { name: b }]\nhandoffs: [{ from: a, to: b, completion: ${completion} }]\n`
     expect(codes(diagnosticsOf(text("any", "limits: { max_steps: 0 }"), {}))).toEqual([])
-    expect(codes(diagnosticsOf(`${text("any", "root: true")}limits: { max_steps: 0 }\n`, {}))).toEqual(["blocking_limit"])
+    expect(codes(diagnosticsOf(`${text("any", "root: true")}limits: { max_steps: 0 }\n`, {}))).toEqual([
+      "blocking_limit",
+    ])
   })
   it("say that a role is further away than max_depth", () => {
-    const text = 'schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b }, { name: c }]\nhandoffs: [{ from: a, to: b }, { from: b, to: c }]\nlimits: { max_depth: 1 }\n'
+    const text =
+      'schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b }, { name: c }]\nhandoffs: [{ from: a, to: b }, { from: b, to: c }]\nlimits: { max_depth: 1 }\n'
     expect(placed(diagnosticsOf(text, {}))).toEqual(["3:43 unreachable_role"])
   })
 })
 
 describe("a cycle of handoffs", () => {
   const cycle = (extra: string, roleExtra = "") =>
-    codes(diagnosticsOf(`schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b${roleExtra} }]\nhandoffs: [{ from: a, to: b }, { from: b, to: a }]\n${extra}`, {}))
+    codes(
+      diagnosticsOf(
+        `schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }, { name: b${roleExtra} }]\nhandoffs: [{ from: a, to: b }, { from: b, to: a }]\n${extra}`,
+        {},
+      ),
+    )
   it("is a warning only where nothing bounds it", () => {
     expect(cycle("")).toEqual(["unbounded_cycle"])
     expect(cycle("limits: { max_depth: 4 }")).toEqual([])
@@ -147,13 +193,21 @@ describe("a cycle of handoffs", () => {
     expect(cycle("", ", limits: { max_sessions: 3 }")).toEqual([])
   })
   it("of one role with itself is one too", () => {
-    expect(placed(diagnosticsOf('schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }]\nhandoffs: [{ from: a, to: a }]\n', {}))).toEqual(["4:12 unbounded_cycle"])
+    expect(
+      placed(
+        diagnosticsOf('schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }]\nhandoffs: [{ from: a, to: a }]\n', {}),
+      ),
+    ).toEqual(["4:12 unbounded_cycle"])
   })
 })
 
 describe("contract rules", () => {
   it.each([
-    ["transitions:\n  plan: [act]", "transitions:\n  plna: [act]", ["unreachable_phase", "unreachable_phase", "unknown_phase"]],
+    [
+      "transitions:\n  plan: [act]",
+      "transitions:\n  plna: [act]",
+      ["unreachable_phase", "unreachable_phase", "unknown_phase"],
+    ],
     ["act: [act, done]", "act: [act, done, gone]", ["unknown_phase"]],
     ["{ name: plan, initial: true }", "{ name: plan }", ["initial_phase"]],
     ["- { name: act }", "- { name: act }\n  - { name: act }", ["duplicate_name"]],
@@ -190,12 +244,22 @@ describe("contract rules", () => {
     ["key: main", "key: 42", ["wrong_type"]],
     ["key: main", "key: a b", ["invalid_path"]],
     ["key: main", "key: $", ["invalid_path"]],
-    ["name: migration, key: main", "name: environment, key: $.target.environment", ["unbound_resource", "duplicate_name"]],
+    [
+      "name: migration, key: main",
+      "name: environment, key: $.target.environment",
+      ["unbound_resource", "duplicate_name"],
+    ],
   ])("a tool contract with %j as %j: %j", (piece, by, expected) => expect(codes(inTool(piece, by))).toEqual(expected))
 
   it("takes an index as a member of a path", () => {
-    const result = compile({ file: "w", text: workflowYaml, files: { ...files, "scanner/deploy.yaml": replaced(deployYaml, "$.target.environment }", '"$.a[0].b" }') } })
-    expect(result.ok && result.artifact.definition.roles[1]?.tools[0]?.resources[0]?.key).toEqual({ path: ["a", "0", "b"] })
+    const result = compile({
+      file: "w",
+      text: workflowYaml,
+      files: { ...files, "scanner/deploy.yaml": replaced(deployYaml, "$.target.environment }", '"$.a[0].b" }') },
+    })
+    expect(result.ok && result.artifact.definition.roles[1]?.tools[0]?.resources[0]?.key).toEqual({
+      path: ["a", "0", "b"],
+    })
   })
   it("that stands beside session.yaml and is no tool contract is not dropped in silence", () => {
     const [warning] = withFile("scanner/other.yaml", "tols: x\n")
@@ -205,21 +269,35 @@ describe("contract rules", () => {
 })
 
 describe("an empty key", () => {
-  it.each([["handoffs:", "leave the key out, or write `[]`"], ["limits:", "leave the key out, or write `{}`"]])("%s is told how to be left out", (key, fix) => {
+  it.each([
+    ["handoffs:", "leave the key out, or write `[]`"],
+    ["limits:", "leave the key out, or write `{}`"],
+  ])("%s is told how to be left out", (key, fix) => {
     const [first] = diagnosticsOf(`schema_version: "1.0"\nworkflow: w\nroles: [{ name: a }]\n${key}\n`, {})
     expect(first).toMatchObject({ code: "wrong_type", suggestion: fix })
   })
   it("summary_schema is not taken for no schema", () => {
-    expect(codes(inWorkflow(" { type: object, required: [task], properties: { task: { type: string } } }", ""))).toEqual(["invalid_schema"])
+    expect(
+      codes(inWorkflow(" { type: object, required: [task], properties: { task: { type: string } } }", "")),
+    ).toEqual(["invalid_schema"])
   })
 })
 
 describe("a summary schema", () => {
   it.each([
-    ["$ref: 'https://example.com/s.json'"], ["$schema: 'http://json-schema.org/draft-07/schema#'"], ["$async: true"], ["pattern: '('"], ["minimum: x"], ["$defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a'"], [`allOf: [${Array(201).fill("{ $ref: '#/x' }").join(", ")}]`],
+    ["$ref: 'https://example.com/s.json'"],
+    ["$schema: 'http://json-schema.org/draft-07/schema#'"],
+    ["$async: true"],
+    ["pattern: '('"],
+    ["minimum: x"],
+    ["$defs: { a: { $ref: '#/$defs/a' } }, $ref: '#/$defs/a'"],
+    [`allOf: [${Array(201).fill("{ $ref: '#/x' }").join(", ")}]`],
   ])("with %s is refused", (member) => expect(codes(inWorkflow("type: object", member))).toEqual(["invalid_schema"]))
   it("may have an $id that another edge's schema has too", () => {
-    const text = replaced(workflowYaml, "type: object", "$id: s, type: object").replace("resources:", "  - { from: scanner, to: orchestrator, summary_schema: { $id: s, type: string } }\nresources:")
+    const text = replaced(workflowYaml, "type: object", "$id: s, type: object").replace(
+      "resources:",
+      "  - { from: scanner, to: orchestrator, summary_schema: { $id: s, type: string } }\nresources:",
+    )
     expect(codes(diagnosticsOf(text))).toEqual([])
   })
 })
@@ -231,7 +309,9 @@ describe("formatDiagnostics", () => {
     )
   })
   it("counts errors and warnings, and is empty where there are none", () => {
-    expect(formatDiagnostics(diagnosticsOf(replaced(workflowYaml, "to: scanner", "to: scaner"), {}))).toMatch(/\n1 error, 2 warnings\n$/)
+    expect(formatDiagnostics(diagnosticsOf(replaced(workflowYaml, "to: scanner", "to: scaner"), {}))).toMatch(
+      /\n1 error, 2 warnings\n$/,
+    )
     expect(formatDiagnostics([])).toBe("")
   })
   it("lets no control character through to the terminal", () => {
@@ -241,7 +321,15 @@ describe("formatDiagnostics", () => {
     expect(shown).not.toContain("\u202e")
   })
   it("keeps the caret beneath its character behind tabs", () => {
-    const diagnostic: Diagnostic = { severity: "error", code: "unknown_key", file: "f", line: 1, column: 3, excerpt: "\tab", message: "m" }
+    const diagnostic: Diagnostic = {
+      severity: "error",
+      code: "unknown_key",
+      file: "f",
+      line: 1,
+      column: 3,
+      excerpt: "\tab",
+      message: "m",
+    }
     expect(formatDiagnostics([diagnostic])).toContain("\n    \tab\n    \t ^\n")
   })
 })

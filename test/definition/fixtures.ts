@@ -86,7 +86,11 @@ export const files: Readonly<Record<string, string>> = {
   "scanner/test.yml": testYaml,
 }
 
-export const diagnosticsOf = (text: string, given: Files = files, file = "workflow.yaml"): ReadonlyArray<Diagnostic> => {
+export const diagnosticsOf = (
+  text: string,
+  given: Files = files,
+  file = "workflow.yaml",
+): ReadonlyArray<Diagnostic> => {
   const result = compile({ file, text, files: given })
   return result.ok ? result.warnings : result.diagnostics
 }
@@ -97,6 +101,7 @@ export const replaced = (text: string, piece: string, by: string): string => {
   return text.replace(piece, () => by)
 }
 
-export const codes = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<string> => diagnostics.map((each) => each.code)
+export const codes = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<string> =>
+  diagnostics.map((each) => each.code)
 export const placed = (diagnostics: ReadonlyArray<Diagnostic>): ReadonlyArray<string> =>
   diagnostics.map((each) => `${each.line}:${each.column} ${each.code}`)
