@@ -9,7 +9,7 @@ const sets = new Set(["fences", "owns", "resources", "released", "sessions", "ha
 const label = (item: unknown): string => {
   if (typeof item !== "object" || item === null) return String(item)
   const one = item as Record<string, unknown>
-  return one["stepId"] === undefined ? `${String(one["name"])} ${String(one["key"])}` : String(one["stepId"])
+  return one.stepId === undefined ? `${String(one.name)} ${String(one.key)}` : String(one.stepId)
 }
 const sorted = (list: ReadonlyArray<unknown>) => [...list].sort((a, b) => (label(a) < label(b) ? -1 : 1))
 
@@ -19,13 +19,18 @@ export const contains = (actual: unknown, expected: unknown, path = "answer"): v
     assert.ok(Array.isArray(actual), `${path} is a list`)
     const set = sets.has(path.split(".").at(-1) ?? "")
     const [left, right] = set ? [sorted(actual), sorted(expected)] : [actual, expected]
-    assert.equal(left.length, right.length, `${path}: ${JSON.stringify(left)} has the length of ${JSON.stringify(right)}`)
+    assert.equal(
+      left.length,
+      right.length,
+      `${path}: ${JSON.stringify(left)} has the length of ${JSON.stringify(right)}`,
+    )
     right.forEach((one, index) => contains(left[index], one, `${path}.${index}`))
   } else if (typeof expected === "object" && expected !== null) {
     assert.ok(typeof actual === "object" && actual !== null, `${path} is an object`)
     for (const [name, value] of Object.entries(expected))
       contains((actual as Record<string, unknown>)[name], value, `${path}.${name}`)
-  } else assert.deepEqual(actual, expected, `${path}: system ${JSON.stringify(actual)}, model ${JSON.stringify(expected)}`)
+  } else
+    assert.deepEqual(actual, expected, `${path}: system ${JSON.stringify(actual)}, model ${JSON.stringify(expected)}`)
 }
 
 /** The model's answer without what only the harness reads. */

@@ -1,8 +1,8 @@
 /** Deadlines (semantics.md §9): all that are due fire before a command is decided, the earliest first. */
 import { finish, happening, reclaimHandoff } from "./endings.ts"
 import { killWorkflow } from "./kills.ts"
-import { resolveLate } from "./steps.ts"
 import type { Ids, World } from "./state.ts"
+import { resolveLate } from "./steps.ts"
 
 export interface Deadline {
   readonly at: number

@@ -1,11 +1,20 @@
 /**
  * Small definitions: two to four roles, random edges with cycles, all resource modes, limits that are often tight.
  *
- * Commands happen at multiples of 100 ms, and each kind of lease has its own remainder, so that two deadlines meet only
- * where their order does not matter: an offer's and a workflow's are reached exactly, a claim's never ties with another.
+ * Commands happen at multiples of 100 ms, and each kind of lease has its own remainder, so that two deadlines meet
+ * only where their order does not matter: an offer's and a workflow's are reached exactly, a claim's never ties with
+ * another.
  */
 import fc from "fast-check"
-import { type Definition, type Edge, type Limits, noLimits, type Resource, type Role, type ToolContract } from "../../src/machines/definition.ts"
+import {
+  type Definition,
+  type Edge,
+  type Limits,
+  noLimits,
+  type Resource,
+  type Role,
+  type ToolContract,
+} from "../../src/machines/definition.ts"
 
 export const roleNames = ["lead", "dev", "ops", "qa"] as const
 export const resourceNames = { exclusive_pending: "env", single_writer: "doc", serial_only: "line" } as const
@@ -57,7 +66,10 @@ const edge = (from: string, to: string, index: number): fc.Arbitrary<Edge> =>
   fc.record({
     from: fc.constant(from),
     to: fc.constant(to),
-    claimTimeoutMs: maybe([1201, 2601, 4001].map((ms) => ms + index), 1),
+    claimTimeoutMs: maybe(
+      [1201, 2601, 4001].map((ms) => ms + index),
+      1,
+    ),
     offerTimeoutMs: maybe([900, 2500, 4000], 2),
     maxAttempts: maybe([1, 2, 3], 1),
     completion: fc.constantFrom("requires_progress", "requires_progress", "any"),
@@ -67,7 +79,9 @@ const edge = (from: string, to: string, index: number): fc.Arbitrary<Edge> =>
 const resource = (name: string, mode: Resource["mode"], index: number): fc.Arbitrary<Resource> =>
   fc.oneof(
     fc.constant({ name, mode, unresolved: "hold" as const, pendingTimeoutMs: null }),
-    fc.constantFrom(751, 2051).map((ms) => ({ name, mode, unresolved: "release" as const, pendingTimeoutMs: ms + index })),
+    fc
+      .constantFrom(751, 2051)
+      .map((ms) => ({ name, mode, unresolved: "release" as const, pendingTimeoutMs: ms + index })),
   )
 
 /** The first edge is always there, so that a root can hand something off; a role may hand off to itself. */
@@ -75,7 +89,10 @@ const edges = (names: ReadonlyArray<string>): fc.Arbitrary<ReadonlyArray<Edge>> 
   const pairs = names.flatMap((from) => names.map((to) => [from, to] as const))
   const first = pairs[1] ?? (["lead", "dev"] as const)
   return fc
-    .subarray(pairs.filter((pair) => pair !== first), { minLength: Math.min(1, pairs.length), maxLength: pairs.length - 1 })
+    .subarray(
+      pairs.filter((pair) => pair !== first),
+      { minLength: Math.min(1, pairs.length), maxLength: pairs.length - 1 },
+    )
     .chain((chosen) => fc.tuple(...[first, ...chosen].map(([from, to], index) => edge(from, to, index))))
 }
 

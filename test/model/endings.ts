@@ -1,12 +1,33 @@
 /**
- * What follows from a change, in the same commit: sessions that end, what they held, queues that wake, versions that grow.
+ * What follows from a change, in the same commit: sessions that end, what they held, queues that wake, versions that
+ * grow.
  */
 import type { KillScope } from "../../src/machines/commands.ts"
 import type { ResourceRef } from "../../src/machines/ids.ts"
-import { declared, type EndStatus, type Handoff, type Ids, type Kill, type Session, type Step, type World } from "./state.ts"
 import {
-  claimantOf, descendantsOf, handoffById, held, isOpen, isUnresolved, modeOf, must, sameRef, sessionById, stepsOn, workflowById,
+  claimantOf,
+  descendantsOf,
+  handoffById,
+  held,
+  isOpen,
+  isUnresolved,
+  modeOf,
+  must,
+  sameRef,
+  sessionById,
+  stepsOn,
+  workflowById,
 } from "./queries.ts"
+import {
+  declared,
+  type EndStatus,
+  type Handoff,
+  type Ids,
+  type Kill,
+  type Session,
+  type Step,
+  type World,
+} from "./state.ts"
 
 /** One event: when, and which sessions it changed (each version grows once, however often it was touched). */
 export interface Happening {
@@ -81,7 +102,8 @@ export const end = (
   const orphans = steps.filter((step) => step.status === "admitted")
   for (const step of orphans) orphan(world, event, step)
   for (const prepared of world.prepared)
-    if (prepared.status === "open" && dying.some((session) => session.id === prepared.sessionId)) prepared.status = "returned"
+    if (prepared.status === "open" && dying.some((session) => session.id === prepared.sessionId))
+      prepared.status = "returned"
   for (const session of dying) leaveOwnerships(world, session, dying)
   return orphans
 }
@@ -99,7 +121,9 @@ const orphan = (world: World, event: Happening, step: Step): void => {
 }
 
 const leaveOwnerships = (world: World, session: Session, dying: ReadonlyArray<Session>): void => {
-  for (const resource of world.resources.filter((one) => one.workflowId === session.workflowId && one.owner === session.id)) {
+  for (const resource of world.resources.filter(
+    (one) => one.workflowId === session.workflowId && one.owner === session.id,
+  )) {
     const heir = heirOf(world, session, resource, dying)
     if (stepsOn(world, session.workflowId, resource).some((step) => step.sessionId === session.id)) resource.heir = heir
     else pass(world, session.workflowId, resource, heir)
@@ -165,7 +189,11 @@ export const kill = (
 ): Kill => {
   const id = ids.kill(how.cause === "command")
   killHandoffs(handoffs)
-  const orphans = end(world, event, sessions.map((session) => ({ session, as: "killed", killId: id })))
+  const orphans = end(
+    world,
+    event,
+    sessions.map((session) => ({ session, as: "killed", killId: id })),
+  )
   const made: Kill = {
     workflowId: event.workflowId,
     id,
@@ -185,7 +213,9 @@ export const killState = (world: World, made: Kill): "fenced" | "quiescent" =>
     ? "fenced"
     : "quiescent"
 
-/** A session gives up, alone or by an operator: its handoff and the workflow of a root fail, everything below it dies. */
+/**
+ * A session gives up, alone or by an operator: its handoff and the workflow of a root fail, everything below it dies.
+ */
 export const failSession = (world: World, event: Happening, ids: Ids, session: Session): void => {
   const own = session.handoffId === null ? undefined : handoffById(world, session.workflowId, session.handoffId)
   const below =

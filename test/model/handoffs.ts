@@ -5,10 +5,21 @@ import { canonical } from "./canonical.ts"
 import { end, failSession, finish, happening, pass, reclaimHandoff } from "./endings.ts"
 import { needDepth, needRoom } from "./ledger.ts"
 import {
-  claimantOf, descendantsOf, handoffById, held, isHeld, isOpen, isUnresolved, modeOf, must, sessionById, stepsOn, workflowById,
+  claimantOf,
+  descendantsOf,
+  handoffById,
+  held,
+  isHeld,
+  isOpen,
+  isUnresolved,
+  modeOf,
+  must,
+  sessionById,
+  stepsOn,
+  workflowById,
 } from "./queries.ts"
-import { declared, edgeOf, refuse, type Handoff, type ModelAnswer, type Session, type World } from "./state.ts"
-import { activeWorkflow, livingSession, type Context } from "./sessions.ts"
+import { activeWorkflow, type Context, livingSession } from "./sessions.ts"
+import { declared, edgeOf, type Handoff, type ModelAnswer, refuse, type Session, type World } from "./state.ts"
 
 export const offer = (world: World, command: CommandOf<"offer">, { now, ids }: Context): ModelAnswer => {
   const session = livingSession(world, command)
@@ -61,7 +72,12 @@ export const offer = (world: World, command: CommandOf<"offer">, { now, ids }: C
 const fits = (schema: Json | null, summary: unknown): boolean => {
   if (schema === null) return true
   const required = (schema as { readonly required: ReadonlyArray<string> }).required
-  return typeof summary === "object" && summary !== null && !Array.isArray(summary) && required.every((name) => name in summary)
+  return (
+    typeof summary === "object" &&
+    summary !== null &&
+    !Array.isArray(summary) &&
+    required.every((name) => name in summary)
+  )
 }
 
 const claimAnswer = (world: World, session: Session, handoff: Handoff, fresh: boolean): ModelAnswer => ({
@@ -74,7 +90,9 @@ const claimAnswer = (world: World, session: Session, handoff: Handoff, fresh: bo
   handoff: {
     handoffId: handoff.id,
     summary: handoff.summary,
-    ...(fresh ? { generation: handoff.generation, claimDeadline: handoff.deadline, resources: bindings(world, handoff) } : {}),
+    ...(fresh
+      ? { generation: handoff.generation, claimDeadline: handoff.deadline, resources: bindings(world, handoff) }
+      : {}),
   },
 })
 const bindings = (world: World, handoff: Handoff) =>
@@ -89,8 +107,11 @@ export const claim = (world: World, command: CommandOf<"claim">, { now, ids }: C
   const handoff = handoffById(world, workflow.id, command.handoffId)
   const again = command.sessionId === undefined ? undefined : sessionById(world, command.sessionId)
   if (
-    again !== undefined && again.workflowId === workflow.id && again.role === command.role &&
-    handoff !== undefined && again.handoffId === handoff.id
+    again !== undefined &&
+    again.workflowId === workflow.id &&
+    again.role === command.role &&
+    handoff !== undefined &&
+    again.handoffId === handoff.id
   ) {
     if (again.status === "killed") refuse("session_killed")
     return claimAnswer(world, again, handoff, false)

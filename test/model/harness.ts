@@ -1,15 +1,16 @@
 /**
- * One sequence of commands against the model and a system: the verdicts, the answers and all that can be seen are compared
- * after every command, and the invariants are checked over the whole at the end.
+ * One sequence of commands against the model and a system: the verdicts, the answers and all that can be seen are
+ * compared after every command, and the invariants are checked over the whole at the end.
  */
 import assert from "node:assert/strict"
 import type { Command } from "../../src/machines/commands.ts"
 import type { Definition } from "../../src/machines/definition.ts"
 import type { JournalEvent } from "../../src/machines/events.ts"
-import { concrete, first, type Intention, type Sent } from "./commands.ts"
+import type { Sent } from "./choices.ts"
+import { concrete, first, type Intention } from "./commands.ts"
 import { contains, sameObservation, sure } from "./compare.ts"
 import { invariants } from "./invariants.ts"
-import { normalise, observe, type Observation } from "./observe.ts"
+import { normalise, type Observation, observe } from "./observe.ts"
 import { emptyWorld, type Ids, type ModelAnswer, type Verdict, type World } from "./state.ts"
 import type { Statistics } from "./statistics.ts"
 import { step } from "./step.ts"
@@ -35,7 +36,11 @@ export interface Evidence {
   /** What `verify` found. */
   readonly problems: ReadonlyArray<string>
   /** What another tenant was told, and what was seen before and after. */
-  readonly strangers: ReadonlyArray<{ readonly answered: Answered; readonly before: Observation; readonly after: Observation }>
+  readonly strangers: ReadonlyArray<{
+    readonly answered: Answered
+    readonly before: Observation
+    readonly after: Observation
+  }>
 }
 
 const member = (answered: Answered, name: string): string | undefined => {
@@ -68,10 +73,10 @@ const learnKill = (world: World, placeholder: string, id: string): World =>
 /** The model's answer with ids that it now learns from the real one. */
 const reconcile = (world: World, answer: ModelAnswer, answered: Answered): { world: World; answer: ModelAnswer } => {
   const said = member(answered, "killId")
-  const candidates = (answer["killIds"] ?? [answer["killId"]]) as ReadonlyArray<unknown>
+  const candidates = (answer.killIds ?? [answer.killId]) as ReadonlyArray<unknown>
   if (said === undefined || candidates.includes(said)) {
     // A workflow that two kills can claim to have ended: the other of the two is as good.
-    return said === undefined || said === answer["killId"] ? { world, answer } : { world, answer: { killId: said } }
+    return said === undefined || said === answer.killId ? { world, answer } : { world, answer: { killId: said } }
   }
   const placeholder = candidates.find(isPlaceholder)
   if (placeholder === undefined) return { world, answer }
@@ -97,21 +102,24 @@ const compare = (verdict: Verdict, answered: Answered, earlier: ReadonlyArray<Mo
     `the system says ${told(answered)}, the model ${told(verdict)}`,
   )
   if (!verdict.ok && !answered.ok) {
-    if ("recorded" in verdict.facts) assert.equal(answered.facts["recorded"], verdict.facts["recorded"], "facts.recorded")
-    if (verdict.code === "limit_exceeded") assert.equal(typeof answered.facts["limit"], "string", "facts.limit")
+    if ("recorded" in verdict.facts) assert.equal(answered.facts.recorded, verdict.facts.recorded, "facts.recorded")
+    if (verdict.code === "limit_exceeded") assert.equal(typeof answered.facts.limit, "string", "facts.limit")
   }
   if (verdict.ok && answered.ok) {
     contains(answered.answer, sure(verdict.answer))
-    const before = earlier.find((one) => one.key !== undefined && one.key === sent.key && one.answered.ok && sameHome(one, sent))
+    const before = earlier.find(
+      (one) => one.key !== undefined && one.key === sent.key && one.answered.ok && sameHome(one, sent),
+    )
     if (verdict.replayed && before?.answered.ok === true)
       assert.deepEqual(answered.answer, before.answered.answer, "a repeated key replays the whole answer (I8)")
   }
 }
-const sameHome = (moment: Moment, sent: Sent): boolean => JSON.stringify(moment.command) === JSON.stringify(sent.command)
+const sameHome = (moment: Moment, sent: Sent): boolean =>
+  JSON.stringify(moment.command) === JSON.stringify(sent.command)
 
 /** Another tenant tries what the owner did, and may find nothing (I12). */
 const tryStrangers = async (sut: Sut, moments: ReadonlyArray<Moment>, now: number): Promise<Evidence["strangers"]> => {
-  const tried = []
+  const tried: Array<Evidence["strangers"][number]> = []
   if (sut.executeAsStranger === undefined) return []
   for (const { command } of moments.slice(-8)) {
     if (command._tag === "createRoot") continue
@@ -130,7 +138,9 @@ const evidenceOf = async (sut: Sut, definition: Definition, moments: ReadonlyArr
   const events =
     sut.events === undefined
       ? undefined
-      : Object.fromEntries(await Promise.all(workflows.map(async (id) => [id, (await sut.events?.(id)) ?? []] as const)))
+      : Object.fromEntries(
+          await Promise.all(workflows.map(async (id) => [id, (await sut.events?.(id)) ?? []] as const)),
+        )
   return { definition, moments, problems, strangers, ...(events === undefined ? {} : { events }) }
 }
 
@@ -168,7 +178,8 @@ export const run = async (
       const answered = await sut.execute(command, options)
       const modelled = step(world, command, { ...options, ids: idsFrom(answered, command) })
       const learnt = modelled.verdict.ok ? reconcile(modelled.world, modelled.verdict.answer, answered) : undefined
-      const verdict = modelled.verdict.ok && learnt !== undefined ? { ...modelled.verdict, answer: learnt.answer } : modelled.verdict
+      const verdict =
+        modelled.verdict.ok && learnt !== undefined ? { ...modelled.verdict, answer: learnt.answer } : modelled.verdict
       world = learnt?.world ?? modelled.world
       trace[trace.length - 1] += ` → ${told(verdict)}`
       compare(verdict, answered, moments, sent)

@@ -1,7 +1,7 @@
 /**
- * I1 to I12 (semantics.md §11), each over what a sequence left behind: observations, answers and, where the system shows
- * one, the journal. They do not trust the model's verdicts; where they need a figure that nobody shows (the estimate of a
- * step) they look it up in the model's memory.
+ * I1 to I12 (semantics.md §11), each over what a sequence left behind: observations, answers and, where the system
+ * shows one, the journal. They do not trust the model's verdicts; where they need a figure that nobody shows (the
+ * estimate of a step) they look it up in the model's memory.
  */
 import assert from "node:assert/strict"
 import type { JournalEvent } from "../../src/machines/events.ts"
@@ -19,7 +19,8 @@ const pairs = (evidence: Evidence): ReadonlyArray<readonly [string, WorkflowObse
   )
 const events = (evidence: Evidence): ReadonlyArray<readonly [string, ReadonlyArray<JournalEvent>]> =>
   Object.entries(evidence.events ?? {})
-const modeOf = (evidence: Evidence, name: string) => evidence.definition.resources.find((one) => one.name === name)?.mode
+const modeOf = (evidence: Evidence, name: string) =>
+  evidence.definition.resources.find((one) => one.name === name)?.mode
 
 /** I1: a handoff generation has at most one claimant, ever. */
 export const I1 = (evidence: Evidence): void => {
@@ -31,7 +32,8 @@ export const I1 = (evidence: Evidence): void => {
   }
   for (const moment of evidence.moments)
     for (const [id, seen] of each(moment))
-      for (const one of seen.handoffs) if (one.claimant !== null) note(`${id} ${one.id} ${one.generation}`, one.claimant)
+      for (const one of seen.handoffs)
+        if (one.claimant !== null) note(`${id} ${one.id} ${one.generation}`, one.claimant)
   for (const [id, list] of events(evidence))
     for (const { body } of list)
       if (body._tag === "handoff.claimed") note(`${id} ${body.handoffId} ${body.generation}`, body.sessionId)
@@ -49,9 +51,14 @@ export const I2 = (evidence: Evidence): void => {
         const limits = role === null ? workflow?.limits : workflow?.roleLimits[role]
         const ledger = role === null ? one.ledger.workflow : one.ledger.roles[role]
         if (limits === undefined || ledger === undefined) continue
-        const entries = world.entries.filter((entry) => entry.workflowId === id && (role === null || entry.role === role))
+        const entries = world.entries.filter(
+          (entry) => entry.workflowId === id && (role === null || entry.role === role),
+        )
         const within = (counter: Counter, max: number | null, over: number, name: string) =>
-          assert.ok(max === null || fill(counter) <= max + over, `I2: ${name} of ${role ?? id} is ${fill(counter)} of ${max}`)
+          assert.ok(
+            max === null || fill(counter) <= max + over,
+            `I2: ${name} of ${role ?? id} is ${fill(counter)} of ${max}`,
+          )
         within(ledger.sessions, limits.maxSessions, 0, "sessions")
         within(ledger.activeSessions, limits.maxActiveSessions, 0, "activeSessions")
         within(ledger.steps, limits.maxSteps, 0, "steps")
@@ -67,19 +74,33 @@ export const I3 = (evidence: Evidence): void => {
     for (const [id, one] of Object.entries(seen.workflows))
       for (const role of [null, ...Object.keys(one.ledger.roles)]) {
         const ledger = role === null ? one.ledger.workflow : one.ledger.roles[role]
-        const member = (session: string) => role === null || one.sessions.find((other) => other.id === session)?.role === role
+        const member = (session: string) =>
+          role === null || one.sessions.find((other) => other.id === session)?.role === role
         const unresolved = one.steps.filter((step) => member(step.session))
-        const known = unresolved.map((step) => world.steps.find((other) => other.workflowId === id && other.id === step.id))
-        const open = world.prepared.filter((other) => other.workflowId === id && other.status === "open" && member(other.sessionId))
+        const known = unresolved.map((step) =>
+          world.steps.find((other) => other.workflowId === id && other.id === step.id),
+        )
+        const open = world.prepared.filter(
+          (other) => other.workflowId === id && other.status === "open" && member(other.sessionId),
+        )
         assert.equal(ledger?.steps.reserved, unresolved.length, `I3: reserved steps of ${role ?? id}`)
-        assert.equal(ledger?.cost.reserved, total([...known, ...open].map((other) => other?.cost ?? 0)), `I3: reserved cost of ${role ?? id}`)
-        assert.equal(ledger?.tokens.reserved, total([...known, ...open].map((other) => other?.tokens ?? 0)), `I3: reserved tokens of ${role ?? id}`)
+        assert.equal(
+          ledger?.cost.reserved,
+          total([...known, ...open].map((other) => other?.cost ?? 0)),
+          `I3: reserved cost of ${role ?? id}`,
+        )
+        assert.equal(
+          ledger?.tokens.reserved,
+          total([...known, ...open].map((other) => other?.tokens ?? 0)),
+          `I3: reserved tokens of ${role ?? id}`,
+        )
       }
 }
 
 /**
- * I4: at most one unresolved step on an `exclusive_pending` resource; all unresolved steps on a `single_writer` one are its
- * owner's; on a `serial_only` one only the first runs, so that commits happen in order. Fences and versions only grow.
+ * I4: at most one unresolved step on an `exclusive_pending` resource; all unresolved steps on a `single_writer` one
+ * are its owner's; on a `serial_only` one only the first runs, so that commits happen in order. Fences and versions
+ * only grow.
  */
 export const I4 = (evidence: Evidence): void => {
   for (const moment of evidence.moments)
@@ -98,7 +119,8 @@ export const I4 = (evidence: Evidence): void => {
   for (const [, before, after] of pairs(evidence))
     for (const was of before.resources) {
       const is = after.resources.find((one) => one.name === was.name && one.key === was.key)
-      const { fence, version } = is ?? { fence: 0, version: 0 } // what was only queued for and never granted is not listed
+      // What was only queued for and never granted is not listed any more.
+      const { fence, version } = is ?? { fence: 0, version: 0 }
       assert.ok(fence >= was.fence && version >= was.version, `I4: ${was.name} ${was.key} only grows`)
     }
 }
@@ -109,31 +131,43 @@ const ancestors = (seen: WorkflowObservation, id: string): ReadonlyArray<string>
 }
 
 /**
- * I5: after a kill's event nothing of a killed session follows, save late receipts and resolutions; no descendant of it is
- * created. Of a session kill that means no child: a living child of it may go on to have children (semantics.md §8).
+ * I5: after a kill's event nothing of a killed session follows, save late receipts and resolutions; no descendant of
+ * it is created. Of a session kill that means no child: a living child of it may go on to have children (semantics.md
+ * §8).
  */
 export const I5 = (evidence: Evidence): void => {
   for (const [id, before, after] of pairs(evidence)) {
     for (const was of before.sessions.filter((one) => one.status === "killed"))
-      assert.deepEqual(after.sessions.find((one) => one.id === was.id), was, `I5: ${was.id} stays as it was killed`)
+      assert.deepEqual(
+        after.sessions.find((one) => one.id === was.id),
+        was,
+        `I5: ${was.id} stays as it was killed`,
+      )
     const dead = (session: string | null) => before.sessions.find((one) => one.id === session)?.status === "killed"
     for (const session of after.sessions.filter((one) => !before.sessions.some((was) => was.id === one.id))) {
       assert.ok(!dead(session.parent), `I5: ${session.id} was born to the dead ${session.parent}`)
       const line = ancestors(after, session.id)
-      const felled = evidence.moments.at(-1)?.world.kills.filter(
-        (kill) =>
-          kill.workflowId === id && kill.scope === "subtree" && kill.cause === "command" &&
-          before.kills.some((seen) => seen.id === kill.id),
-      )
-      for (const kill of felled ?? []) assert.ok(!line.includes(kill.sessionId ?? ""), `I5: ${session.id} under ${kill.sessionId}`)
+      const felled = evidence.moments
+        .at(-1)
+        ?.world.kills.filter(
+          (kill) =>
+            kill.workflowId === id &&
+            kill.scope === "subtree" &&
+            kill.cause === "command" &&
+            before.kills.some((seen) => seen.id === kill.id),
+        )
+      for (const kill of felled ?? [])
+        assert.ok(!line.includes(kill.sessionId ?? ""), `I5: ${session.id} under ${kill.sessionId}`)
     }
   }
   for (const [, list] of events(evidence)) {
     const dead = new Map<string, number>()
     for (const { seq, body } of list) {
-      const sender = "sessionId" in body && body._tag !== "killed" && body._tag !== "handoff.reclaimed" ? body.sessionId : null
+      const sender =
+        "sessionId" in body && body._tag !== "killed" && body._tag !== "handoff.reclaimed" ? body.sessionId : null
       const late = body._tag === "usage.settled" || (body._tag === "steps.resolved" && body.late === true)
-      if (sender !== null && dead.has(sender)) assert.ok(late, `I5: ${body._tag} at ${seq} by ${sender}, dead since ${dead.get(sender)}`)
+      if (sender !== null && dead.has(sender))
+        assert.ok(late, `I5: ${body._tag} at ${seq} by ${sender}, dead since ${dead.get(sender)}`)
       if (body._tag === "killed" && body.sessionId !== null && !dead.has(body.sessionId)) dead.set(body.sessionId, seq)
       if (body._tag === "handoff.reclaimed") dead.set(body.sessionId, seq)
     }
@@ -154,7 +188,10 @@ export const I6 = (evidence: Evidence): void => {
       assert.ok(is !== undefined && is.generation >= was.generation, `I6: ${was.id} is not lost`)
       if (!openHandoff.includes(was.status)) assert.deepEqual(is, was, `I6: ${was.id} stays ${was.status}`)
       if (was.status === "in_progress")
-        assert.ok(is.status !== "offered" && is.status !== "claimed" && is.generation === was.generation, `I6: ${was.id} went back`)
+        assert.ok(
+          is.status !== "offered" && is.status !== "claimed" && is.generation === was.generation,
+          `I6: ${was.id} went back`,
+        )
     }
   }
 }
@@ -164,20 +201,25 @@ export const I7 = (evidence: Evidence): void => {
   if (evidence.events === undefined) return
   const journal = events(evidence).flatMap(([, list]) => list)
   const sent = new Set(evidence.moments.flatMap((moment) => moment.key ?? []))
-  for (const { key, seq } of journal) assert.ok(key === undefined || sent.has(key), `I7: event ${seq} names the unknown key ${key}`)
+  for (const { key, seq } of journal)
+    assert.ok(key === undefined || sent.has(key), `I7: event ${seq} names the unknown key ${key}`)
   const names = (tag: JournalEvent["body"]["_tag"], id: unknown) =>
     journal.some(({ body }) => body._tag === tag && Object.values(body).some((value) => value === id))
   for (const { command, answered, verdict } of evidence.moments) {
     if (!answered.ok || !verdict.ok || verdict.replayed) continue
     const answer = answered.answer as Record<string, unknown>
-    if (command._tag === "createRoot") assert.ok(names("workflow.created", answer["sessionId"]), "I7: a created root is journalled")
-    if (command._tag === "claim") assert.ok(names("handoff.claimed", answer["sessionId"]), "I7: a claim is journalled")
-    if (command._tag === "offer") assert.ok(names("handoff.offered", answer["handoffId"]), "I7: an offer is journalled")
-    if (command._tag === "preflight") assert.ok(names("budget.reserved", answer["preparedRequestId"]), "I7: a preflight is journalled")
+    if (command._tag === "createRoot")
+      assert.ok(names("workflow.created", answer.sessionId), "I7: a created root is journalled")
+    if (command._tag === "claim") assert.ok(names("handoff.claimed", answer.sessionId), "I7: a claim is journalled")
+    if (command._tag === "offer") assert.ok(names("handoff.offered", answer.handoffId), "I7: an offer is journalled")
+    if (command._tag === "preflight")
+      assert.ok(names("budget.reserved", answer.preparedRequestId), "I7: a preflight is journalled")
     if (command._tag === "propose")
-      for (const step of answer["steps"] as ReadonlyArray<{ stepId: string }>)
+      for (const step of answer.steps as ReadonlyArray<{ stepId: string }>)
         assert.ok(
-          journal.some(({ body }) => body._tag === "steps.proposed" && body.steps.some((one) => one.stepId === step.stepId)),
+          journal.some(
+            ({ body }) => body._tag === "steps.proposed" && body.steps.some((one) => one.stepId === step.stepId),
+          ),
           `I7: step ${step.stepId} is journalled`,
         )
   }
@@ -237,11 +279,20 @@ export const I10 = (evidence: Evidence): void => {
       assert.equal(workflow.openHandoffs.used, open.length, `I10: open handoffs of ${id}`)
       for (const session of active)
         for (const ancestor of ancestors(one, session.id))
-          assert.notEqual(one.sessions.find((other) => other.id === ancestor)?.status, "completed", `I10: ${ancestor} outlives ${session.id}`)
+          assert.notEqual(
+            one.sessions.find((other) => other.id === ancestor)?.status,
+            "completed",
+            `I10: ${ancestor} outlives ${session.id}`,
+          )
       if (one.status !== "active") assert.deepEqual([active.length, open.length], [0, 0], `I10: nothing lives in ${id}`)
     }
     if (answered.ok && command._tag === "claim")
-      assert.ok(each({ seen }).some(([, one]) => one.sessions.some((s) => s.id === (answered.answer as { sessionId: string }).sessionId)), "I10: a claimant exists")
+      assert.ok(
+        each({ seen }).some(([, one]) =>
+          one.sessions.some((s) => s.id === (answered.answer as { sessionId: string }).sessionId),
+        ),
+        "I10: a claimant exists",
+      )
   }
 }
 
@@ -250,15 +301,23 @@ export const I11 = (evidence: Evidence): void => {
   for (const moment of evidence.moments)
     for (const [, seen] of each(moment))
       for (const step of seen.steps.filter((one) => one.status === "queued")) {
-        const queues = seen.resources.filter((one) => modeOf(evidence, one.name) === "serial_only" && one.holders.includes(step.id))
-        assert.ok(queues.some((queue) => queue.holders[0] !== step.id), `I11: ${step.id} waits for nothing`)
+        const queues = seen.resources.filter(
+          (one) => modeOf(evidence, one.name) === "serial_only" && one.holders.includes(step.id),
+        )
+        assert.ok(
+          queues.some((queue) => queue.holders[0] !== step.id),
+          `I11: ${step.id} waits for nothing`,
+        )
       }
 }
 
 /** I12: no tenant reads or changes another's workflow. */
 export const I12 = (evidence: Evidence): void => {
   for (const { answered, before, after } of evidence.strangers) {
-    assert.ok(!answered.ok && /^(workflow|session)_not_found$/.test(answered.code), `I12: a stranger was told ${JSON.stringify(answered)}`)
+    assert.ok(
+      !answered.ok && /^(workflow|session)_not_found$/.test(answered.code),
+      `I12: a stranger was told ${JSON.stringify(answered)}`,
+    )
     assert.deepEqual(after, before, "I12: a stranger changed something")
   }
 }

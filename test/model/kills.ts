@@ -3,7 +3,16 @@ import type { CommandOf } from "../../src/machines/commands.ts"
 import { finish, happening, kill, killState, livingTree, openHandoffsOf } from "./endings.ts"
 import { claimantOf, descendantsOf, isOpen, must, sessionById, workflowById } from "./queries.ts"
 import { type Context, needVersion } from "./sessions.ts"
-import { type Handoff, type Ids, type Kill, type ModelAnswer, refuse, type Session, type Workflow, type World } from "./state.ts"
+import {
+  type Handoff,
+  type Ids,
+  type Kill,
+  type ModelAnswer,
+  refuse,
+  type Session,
+  type Workflow,
+  type World,
+} from "./state.ts"
 
 const receiptOf = (world: World, made: Kill): ModelAnswer => ({
   killId: made.id,
@@ -18,7 +27,10 @@ const receiptOf = (world: World, made: Kill): ModelAnswer => ({
 })
 /** A repeated kill names the kill that ended its target; of a cascade only the id is certain. */
 const repeated = (world: World, id: string | null | undefined): ModelAnswer => {
-  const made = must(world.kills.find((one) => one.id === id), `kill ${id}`)
+  const made = must(
+    world.kills.find((one) => one.id === id),
+    `kill ${id}`,
+  )
   return made.cause === "command" ? receiptOf(world, made) : { killId: made.id }
 }
 

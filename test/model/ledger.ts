@@ -2,8 +2,8 @@
  * Budgets, counted from scratch (semantics.md §7): a workflow's, or those of one of its roles.
  */
 import type { LimitName, Limits } from "../../src/machines/definition.ts"
-import { refuse, type World } from "./state.ts"
 import { isOpen, isUnresolved, sessionById, workflowById } from "./queries.ts"
+import { refuse, type World } from "./state.ts"
 
 export interface Counter {
   readonly used: number
@@ -72,14 +72,17 @@ export const limitsOf = (world: World, workflowId: string, role: string | null):
   return role === null ? workflow?.limits : workflow?.roleLimits[role]
 }
 
-/** Refuses what would take used + reserved past the limit of the workflow, then of the role. Nothing asks for nothing. */
+/**
+ * Refuses what would take used + reserved past the limit of the workflow, then of the role. Nothing asks for nothing.
+ */
 export const needRoom = (world: World, workflowId: string, role: string, limit: LimitName, requested: number): void => {
   const counter = counterOf[limit]
   if (counter === undefined || requested === 0) return
   for (const scope of world.fault === "role limits are ignored" ? [null] : [null, role]) {
     const max = limitsOf(world, workflowId, scope)?.[limit] ?? null
     const { used, reserved } = ledgerOf(world, workflowId, scope)[counter]
-    if (max !== null && used + reserved + requested > max) refuse("limit_exceeded", { limit, max, used, reserved, requested })
+    if (max !== null && used + reserved + requested > max)
+      refuse("limit_exceeded", { limit, max, used, reserved, requested })
   }
 }
 

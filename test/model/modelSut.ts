@@ -15,7 +15,13 @@ const makeModelSut = (definition: Definition, fault: Fault | null): Sut => {
   let world = emptyWorld(definition, fault)
   let made = 0
   const name = (kind: string) => () => `${kind}-${++made}`
-  const ids: Ids = { session: name("session"), handoff: name("handoff"), step: name("step"), prepared: name("prepared"), kill: name("kill") }
+  const ids: Ids = {
+    session: name("session"),
+    handoff: name("handoff"),
+    step: name("step"),
+    prepared: name("prepared"),
+    kill: name("kill"),
+  }
   return {
     definitionHash: "f".repeat(64),
     execute: async (command: Command, options: SutOptions) => {

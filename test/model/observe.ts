@@ -91,16 +91,27 @@ const observeWorkflow = (world: World, workflowId: string, status: LifeStatus): 
     things.filter((thing) => thing.workflowId === workflowId)
   return {
     status,
-    sessions: here(world.sessions).map(({ id, status, version, role, parent }) => ({ id, status, version, role, parent })),
+    sessions: here(world.sessions).map(({ id, status, version, role, parent }) => ({
+      id,
+      status,
+      version,
+      role,
+      parent,
+    })),
     handoffs: here(world.handoffs).map((handoff) => ({
       id: handoff.id,
       status: handoff.status,
       generation: handoff.generation,
       claimant: isHeld(handoff) ? claimantOf(handoff) : null,
     })),
-    steps: here(world.steps).filter(isUnresolved).map(({ id, sessionId, status, unknown }) => ({
-      id, session: sessionId, status: status as ObservedStep["status"], unknown,
-    })),
+    steps: here(world.steps)
+      .filter(isUnresolved)
+      .map(({ id, sessionId, status, unknown }) => ({
+        id,
+        session: sessionId,
+        status: status as ObservedStep["status"],
+        unknown,
+      })),
     resources: here(world.resources).map((resource) => ({
       name: resource.name,
       key: resource.key,

@@ -1,19 +1,28 @@
 /**
  * The state of the plain model: everything that ever was, in arrays, nothing dropped and nothing derived.
  *
- * The model is a second reading of the contract (semantics.md), written without looking at `decide` and `evolve`. It is
- * slow on purpose: whatever can be worked out from the arrays is worked out again each time (`ledger.ts`, `queries.ts`).
+ * The model is a second reading of the contract (semantics.md), written without looking at `decide` and `evolve`. It
+ * is slow on purpose: whatever can be worked out from the arrays is worked out again each time (`ledger.ts`,
+ * `queries.ts`).
  */
+
+import type { KillScope } from "../../src/machines/commands.ts"
 import type { Definition, Edge, Limits, Resource, Role } from "../../src/machines/definition.ts"
 import type { Artifact, ResourceRef } from "../../src/machines/ids.ts"
-import type { KillScope } from "../../src/machines/commands.ts"
 import type { Code } from "../../src/machines/refusals.ts"
 import type { Fault } from "./faults.ts"
 
 export type EndStatus = "completed" | "failed" | "killed"
 export type LifeStatus = "active" | EndStatus
 export type HandoffStatus =
-  | "offered" | "claimed" | "in_progress" | "completed" | "failed" | "withdrawn" | "expired" | "killed"
+  | "offered"
+  | "claimed"
+  | "in_progress"
+  | "completed"
+  | "failed"
+  | "withdrawn"
+  | "expired"
+  | "killed"
 export type StepStatus = "queued" | "admitted" | "committed" | "aborted" | "orphaned" | "late"
 
 export interface Workflow {

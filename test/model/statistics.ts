@@ -13,7 +13,7 @@ export class Statistics {
     add(verdict.ok ? this.succeeded : this.refused, command._tag)
     if (!verdict.ok) add(this.codes, verdict.code)
     if (verdict.ok && verdict.replayed) add(this.states, "answer replayed")
-    if (!verdict.ok && verdict.facts["recorded"] === true) add(this.states, "late receipt recorded")
+    if (!verdict.ok && verdict.facts.recorded === true) add(this.states, "late receipt recorded")
     for (const state of statesOf(world)) add(this.states, state)
   }
 
@@ -38,7 +38,10 @@ const add = (counts: Map<string, number>, name: string): void => {
 }
 const total = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, n) => sum + n, 0)
 const list = (counts: ReadonlyMap<string, number>): string =>
-  [...counts].sort(([, a], [, b]) => b - a).map(([name, n]) => `${name} ${n}`).join(", ")
+  [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, n]) => `${name} ${n}`)
+    .join(", ")
 
 /** The states that something in this world is in. */
 const statesOf = (world: World): ReadonlySet<string> =>
@@ -57,13 +60,46 @@ const statesOf = (world: World): ReadonlySet<string> =>
 
 /** Every refusal that the rules themselves can give (the rest are answers of transports, stores and compilers). */
 export const ruleCodes = [
-  "workflow_exists", "workflow_killed", "workflow_not_active", "session_exists", "session_killed", "session_not_active",
-  "role_not_root", "handoff_not_permitted", "handoff_exists", "handoff_already_claimed", "handoff_closed",
-  "handoff_in_progress", "handoff_not_claimed", "handoff_not_in_progress", "handoffs_open", "descendants_active",
-  "invalid_summary", "role_mismatch", "parent_mismatch", "stale_generation", "limit_exceeded", "limits_only_raise",
-  "cost_unknown", "resource_unknown", "resource_pending", "resource_owned", "resource_busy", "resource_not_owned",
-  "steps_unresolved", "step_queued", "step_already_resolved", "stale_fence", "prepared_request_invalid", "invalid_request",
-  "forbidden", "workflow_not_found", "session_not_found", "handoff_not_found", "step_not_found", "version_mismatch",
+  "workflow_exists",
+  "workflow_killed",
+  "workflow_not_active",
+  "session_exists",
+  "session_killed",
+  "session_not_active",
+  "role_not_root",
+  "handoff_not_permitted",
+  "handoff_exists",
+  "handoff_already_claimed",
+  "handoff_closed",
+  "handoff_in_progress",
+  "handoff_not_claimed",
+  "handoff_not_in_progress",
+  "handoffs_open",
+  "descendants_active",
+  "invalid_summary",
+  "role_mismatch",
+  "parent_mismatch",
+  "stale_generation",
+  "limit_exceeded",
+  "limits_only_raise",
+  "cost_unknown",
+  "resource_unknown",
+  "resource_pending",
+  "resource_owned",
+  "resource_busy",
+  "resource_not_owned",
+  "steps_unresolved",
+  "step_queued",
+  "step_already_resolved",
+  "stale_fence",
+  "prepared_request_invalid",
+  "invalid_request",
+  "forbidden",
+  "workflow_not_found",
+  "session_not_found",
+  "handoff_not_found",
+  "step_not_found",
+  "version_mismatch",
   "idempotency_mismatch",
 ] as const
 
@@ -78,5 +114,7 @@ export const allStates = [
   ...["open", "used", "returned"].map((one) => `prepared ${one}`),
   ...["session", "subtree", "workflow"].flatMap((one) => [`kill ${one} fenced`, `kill ${one} quiescent`]),
   ...["command", "max_duration", "reclaim", "fail"].map((one) => `kill by ${one}`),
-  "ownership deferred", "answer replayed", "late receipt recorded",
+  "ownership deferred",
+  "answer replayed",
+  "late receipt recorded",
 ] as const

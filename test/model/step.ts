@@ -7,7 +7,7 @@ import { fireDeadlines } from "./deadlines.ts"
 import { claim, completeHandoff, failHandoff, offer, reclaim, withdraw } from "./handoffs.ts"
 import { killCommand } from "./kills.ts"
 import { sessionById, workflowById } from "./queries.ts"
-import { attach, complete, type Context, createRoot, fail, heartbeat, raiseLimits, release } from "./sessions.ts"
+import { attach, type Context, complete, createRoot, fail, heartbeat, raiseLimits, release } from "./sessions.ts"
 import { type Ids, type Keyed, type ModelAnswer, Refused, type Verdict, type World } from "./state.ts"
 import { lateReceipt, preflight, propose, receipt, resolveStep, settleUsage } from "./steps.ts"
 
@@ -23,25 +23,44 @@ export interface Stepped {
 
 const decide = (world: World, command: Command, context: Context): ModelAnswer => {
   switch (command._tag) {
-    case "createRoot": return createRoot(world, command, context)
-    case "claim": return claim(world, command, context)
-    case "attach": return attach(world, command)
-    case "offer": return offer(world, command, context)
-    case "preflight": return preflight(world, command, context)
-    case "propose": return propose(world, command, context)
-    case "receipt": return receipt(world, command, context)
-    case "heartbeat": return heartbeat(world, command, context)
-    case "release": return release(world, command, context)
-    case "complete": return complete(world, command, context)
-    case "fail": return fail(world, command, context)
-    case "completeHandoff": return completeHandoff(world, command, context)
-    case "failHandoff": return failHandoff(world, command, context)
-    case "reclaim": return reclaim(world, command, context)
-    case "withdraw": return withdraw(world, command, context)
-    case "kill": return killCommand(world, command, context)
-    case "resolveStep": return resolveStep(world, command, context)
-    case "raiseLimits": return raiseLimits(world, command)
-    case "tick": return {}
+    case "createRoot":
+      return createRoot(world, command, context)
+    case "claim":
+      return claim(world, command, context)
+    case "attach":
+      return attach(world, command)
+    case "offer":
+      return offer(world, command, context)
+    case "preflight":
+      return preflight(world, command, context)
+    case "propose":
+      return propose(world, command, context)
+    case "receipt":
+      return receipt(world, command, context)
+    case "heartbeat":
+      return heartbeat(world, command, context)
+    case "release":
+      return release(world, command, context)
+    case "complete":
+      return complete(world, command, context)
+    case "fail":
+      return fail(world, command, context)
+    case "completeHandoff":
+      return completeHandoff(world, command, context)
+    case "failHandoff":
+      return failHandoff(world, command, context)
+    case "reclaim":
+      return reclaim(world, command, context)
+    case "withdraw":
+      return withdraw(world, command, context)
+    case "kill":
+      return killCommand(world, command, context)
+    case "resolveStep":
+      return resolveStep(world, command, context)
+    case "raiseLimits":
+      return raiseLimits(world, command)
+    case "tick":
+      return {}
   }
 }
 
@@ -60,7 +79,8 @@ export const step = (before: World, command: Command, { now, key, ids }: Options
   const fingerprint = canonical(command)
   const row = world.keys.find((one) => one.key === key && one.workflowId === workflowId)
   if (row !== undefined && world.fault !== "an idempotency key is forgotten") {
-    if (row.fingerprint !== fingerprint) return { world, verdict: { ok: false, code: "idempotency_mismatch", facts: {} } }
+    if (row.fingerprint !== fingerprint)
+      return { world, verdict: { ok: false, code: "idempotency_mismatch", facts: {} } }
     if (row.answer !== null) return { world, verdict: { ok: true, answer: row.answer, replayed: true } }
   }
   const remember = (into: World, answer: ModelAnswer | null): void => {
@@ -89,7 +109,8 @@ const refused = (
   { now, usageSettled }: Context,
   remember: () => void,
 ): Record<string, unknown> => {
-  const session = "sessionId" in command && command.sessionId !== undefined ? sessionById(world, command.sessionId) : undefined
+  const session =
+    "sessionId" in command && command.sessionId !== undefined ? sessionById(world, command.sessionId) : undefined
   if (session === undefined) return {}
   if (command._tag === "propose" && command.usage !== undefined && !usageSettled) {
     if (world.fault === "usage is lost when a proposal is refused") return {}

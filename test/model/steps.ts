@@ -3,16 +3,28 @@ import type { Call, CommandOf, ReceiptItem } from "../../src/machines/commands.t
 import type { ResourceRef } from "../../src/machines/ids.ts"
 import { finish, grant, type Happening, happening, pass, passDeferred, progress } from "./endings.ts"
 import { limitsOf, needRoom } from "./ledger.ts"
-import { held, isUnresolved, modeOf, must, sessionById, stepById, stepsOn, uniqueRefs, workflowById } from "./queries.ts"
+import {
+  held,
+  isUnresolved,
+  modeOf,
+  must,
+  sessionById,
+  stepById,
+  stepsOn,
+  uniqueRefs,
+  workflowById,
+} from "./queries.ts"
 import { type Context, livingSession } from "./sessions.ts"
-import { declared, type ModelAnswer, refuse, Refused, roleOf, type Session, type Step, type World } from "./state.ts"
+import { declared, type ModelAnswer, Refused, refuse, roleOf, type Session, type Step, type World } from "./state.ts"
 
 /** An estimate that was not given: the tool's, the role's, or nothing where money has no limit. */
 const estimate = (world: World, session: Session, given: number | undefined, tool: string | null): number => {
   const role = must(roleOf(world, session.role), session.role)
   const found = given ?? role.tools.find((one) => one.tool === tool)?.estimate ?? role.defaultCost
   if (found !== null) return found
-  const limited = [null, session.role].some((scope) => (limitsOf(world, session.workflowId, scope)?.maxCost ?? null) !== null)
+  const limited = [null, session.role].some(
+    (scope) => (limitsOf(world, session.workflowId, scope)?.maxCost ?? null) !== null,
+  )
   return limited ? refuse("cost_unknown") : 0
 }
 
@@ -33,13 +45,21 @@ export const preflight = (world: World, command: CommandOf<"preflight">, { now, 
 }
 
 /** Money that a model turn has spent, whatever became of its proposal. */
-export const settleUsage = (world: World, session: Session, usage: NonNullable<CommandOf<"propose">["usage"]>): void => {
+export const settleUsage = (
+  world: World,
+  session: Session,
+  usage: NonNullable<CommandOf<"propose">["usage"]>,
+): void => {
   const tokens = usage.inputTokens + usage.outputTokens
   const { workflowId, role } = session
   world.entries.push({ workflowId, role, cost: usage.cost, tokens, overshootCost: usage.cost, overshootTokens: tokens })
 }
 
-export const propose = (world: World, command: CommandOf<"propose">, { now, ids, usageSettled }: Context): ModelAnswer => {
+export const propose = (
+  world: World,
+  command: CommandOf<"propose">,
+  { now, ids, usageSettled }: Context,
+): ModelAnswer => {
   const session = livingSession(world, command)
   const prepared = world.prepared.find((one) => one.id === command.preparedRequestId)
   if (command.preparedRequestId !== undefined) {
@@ -67,7 +87,12 @@ export const propose = (world: World, command: CommandOf<"propose">, { now, ids,
   finish(world, event)
   return {
     stateVersion: session.version,
-    steps: steps.map((step) => ({ stepId: step.id, tool: step.tool, status: step.status, fences: fencesOf(world, step) })),
+    steps: steps.map((step) => ({
+      stepId: step.id,
+      tool: step.tool,
+      status: step.status,
+      fences: fencesOf(world, step),
+    })),
   }
 }
 const fencesOf = (world: World, step: Step) =>
@@ -78,7 +103,9 @@ const fencesOf = (world: World, step: Step) =>
 /** Everything that a call touches: what it names and what its tool's contract binds. */
 const resourcesOf = (world: World, session: Session, call: Call): ReadonlyArray<ResourceRef> => {
   const contract = roleOf(world, session.role)?.tools.find((one) => one.tool === call.tool)
-  const bound = (contract?.resources ?? []).flatMap(({ name, key }) => ("constant" in key ? [{ name, key: key.constant }] : []))
+  const bound = (contract?.resources ?? []).flatMap(({ name, key }) =>
+    "constant" in key ? [{ name, key: key.constant }] : [],
+  )
   return uniqueRefs([...(call.resources ?? []), ...bound])
 }
 
@@ -99,7 +126,12 @@ const admit = (world: World, session: Session, call: Call, wait: boolean, id: st
     const { owner } = held(world, workflowId, ref)
     if (mode === "exclusive_pending" && before.length > 0 && world.fault !== "an exclusive resource admits two")
       refuse("resource_pending", { holder: before[0]?.id })
-    if (mode === "single_writer" && owner !== null && owner !== session.id && world.fault !== "a single writer may be joined")
+    if (
+      mode === "single_writer" &&
+      owner !== null &&
+      owner !== session.id &&
+      world.fault !== "a single writer may be joined"
+    )
       refuse("resource_owned", { owner })
     if (mode === "serial_only" && before.length > 0) {
       if (!wait) refuse("resource_busy")
@@ -108,8 +140,17 @@ const admit = (world: World, session: Session, call: Call, wait: boolean, id: st
   }
   const status = queued ? "queued" : "admitted"
   const step: Step = {
-    workflowId, id, sessionId: session.id, tool: call.tool, resources, cost, tokens,
-    status, unknown: false, outcome: null, deadline: null,
+    workflowId,
+    id,
+    sessionId: session.id,
+    tool: call.tool,
+    resources,
+    cost,
+    tokens,
+    status,
+    unknown: false,
+    outcome: null,
+    deadline: null,
   }
   world.steps.push(step)
   for (const ref of resources)
@@ -158,7 +199,11 @@ const resolve = (world: World, step: Step, item: Outcome & Partial<Pick<ReceiptI
 }
 
 /** An orphan's outcome came in: settled and recorded, no progress, no step counted, its resources are free (§5). */
-export const resolveLate = (world: World, step: Step, item: Outcome & { readonly outcome: "committed" | "aborted" }): void => {
+export const resolveLate = (
+  world: World,
+  step: Step,
+  item: Outcome & { readonly outcome: "committed" | "aborted" },
+): void => {
   step.status = "late"
   step.outcome = item.outcome
   step.unknown = false

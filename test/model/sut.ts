@@ -1,8 +1,9 @@
 /**
  * The system under test, as the properties see it: one tenant with any number of workflows of one definition.
  *
- * An adapter is thin: it hands a decoded command to the rules or to a runtime, and says what can be seen afterwards. Ids
- * that the system makes up (steps, kills, prepared requests, omitted session and handoff ids) are read from its answers.
+ * An adapter is thin: it hands a decoded command to the rules or to a runtime, and says what can be seen afterwards.
+ * Ids that the system makes up (steps, kills, prepared requests, omitted session and handoff ids) are read from its
+ * answers.
  */
 import type { Command } from "../../src/machines/commands.ts"
 import type { Definition } from "../../src/machines/definition.ts"
@@ -35,7 +36,9 @@ export interface Sut {
   restart?(): Promise<void>
   /** The journal of one workflow, the oldest first (I5, I7, I9). */
   events?(workflowId: string): Promise<ReadonlyArray<JournalEvent>>
-  /** Problems of the hash chain and of fold = snapshot = projections, over all workflows; none is an empty list (I9). */
+  /**
+   * Problems of the hash chain and of fold = snapshot = projections, over all workflows; none is an empty list (I9).
+   */
   verify?(): Promise<ReadonlyArray<string>>
   /** The same command, sent by another tenant that has no workflow (I12). */
   executeAsStranger?(command: Command, options: SutOptions): Promise<Answered>

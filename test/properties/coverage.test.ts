@@ -1,6 +1,7 @@
 /**
- * The generator reaches what it is meant to: every refusal code of the rules, every state, and commands that succeed about
- * as often as they are refused. A code that is never reached is a hole in the generator, and so in every property.
+ * The generator reaches what it is meant to: every refusal code of the rules, every state, and commands that succeed
+ * about as often as they are refused. A code that is never reached is a hole in the generator, and so in every
+ * property.
  */
 import assert from "node:assert/strict"
 import fc from "fast-check"
@@ -21,9 +22,20 @@ describe("the generated commands", () => {
       { numRuns: 600, seed: 20 },
     )
     console.log(String(statistics))
-    assert.deepEqual(ruleCodes.filter((code) => !statistics.codes.has(code)), [], "codes never reached")
-    assert.deepEqual([...statistics.codes.keys()].filter((code) => !ruleCodes.some((known) => known === code)), [])
-    assert.deepEqual(allStates.filter((state) => !statistics.states.has(state)), [], "states never reached")
+    assert.deepEqual(
+      ruleCodes.filter((code) => !statistics.codes.has(code)),
+      [],
+      "codes never reached",
+    )
+    assert.deepEqual(
+      [...statistics.codes.keys()].filter((code) => !ruleCodes.some((known) => known === code)),
+      [],
+    )
+    assert.deepEqual(
+      allStates.filter((state) => !statistics.states.has(state)),
+      [],
+      "states never reached",
+    )
     assert.ok(statistics.share >= 0.4 && statistics.share <= 0.7, `${statistics.share} of the commands succeed`)
   })
 })

@@ -9,7 +9,7 @@ export const scale = number("HANDRAIL_PROPERTY_RUNS") ?? 1
 
 export const parameters = <T>(runs: number): Parameters<T> => {
   const seed = number("HANDRAIL_PROPERTY_SEED")
-  const path = process.env["HANDRAIL_PROPERTY_PATH"]
+  const path = process.env.HANDRAIL_PROPERTY_PATH
   return {
     numRuns: Math.max(1, Math.round(runs * scale)),
     interruptAfterTimeLimit: 540_000,
