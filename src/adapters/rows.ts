@@ -28,7 +28,7 @@ export const sessionEnded = (row: SessionRow, p: Of<"sessionEnded">): SessionRow
 export const sessionKilled = (row: SessionRow, p: Of<"sessionsKilled">, index: number): SessionRow => ({
   ...row,
   status: "killed",
-  version: (p.versions[index] ?? row.version) + 1,
+  version: p.versions[index] ?? row.version,
   endedAt: p.at,
   killId: p.killId,
   reason: p.reason,

@@ -111,6 +111,13 @@ export class Chain {
     this.id = wf(id)
     this.tenant = tenantId(tenant)
   }
+  /** Another writer that has seen the same events. */
+  fork(): Chain {
+    const other = new Chain(this.id, this.tenant)
+    other.seq = this.seq
+    other.hash = this.hash
+    return other
+  }
   /** An append of `count` events on the head; moves the head, as if it had been appended. */
   append(projections: ReadonlyArray<Projection> = [], count = 1, body = "event"): Append {
     const expectedSeq = this.seq

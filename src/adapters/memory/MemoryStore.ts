@@ -85,7 +85,10 @@ export class MemoryStore {
 
   #workflow(append: Append): MemoryWorkflow {
     let tenant = this.#tenants.get(append.tenant)
-    if (tenant === undefined) this.#tenants.set(append.tenant, (tenant = new MemoryTenant(append.tenant)))
+    if (tenant === undefined) {
+      tenant = new MemoryTenant(append.tenant)
+      this.#tenants.set(append.tenant, tenant)
+    }
     const workflow = new MemoryWorkflow(tenant, append.workflowId)
     tenant.workflows.set(append.workflowId, workflow)
     return workflow
@@ -180,7 +183,8 @@ const existing = (
     const id = p._tag === "sessionCreated" ? p.row.sessionId : p.row.handoffId
     const known = p._tag === "sessionCreated" ? tenant?.sessions.has(id) === true : workflow?.handoffs.has(id) === true
     if (known || created?.has(`${kind} ${id}`) === true) return { _tag: "exists", kind, id }
-    ;(created ??= new Set()).add(`${kind} ${id}`)
+    created ??= new Set()
+    created.add(`${kind} ${id}`)
   }
   return undefined
 }

@@ -1,0 +1,55 @@
+/** Brings a SQLite file to the newest schema, or says why it cannot. Any number of processes may do so at once. */
+import type Database from "better-sqlite3"
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  Migrator,
+  SqliteDialect,
+  SqliteDriver,
+} from "kysely"
+import { type Capabilities, migrationProvider, migrations } from "./migrations/index.ts"
+
+const has: Capabilities = { integer: "integer", strictTables: true }
+
+export class SchemaTooNew extends Error {}
+
+/** A plain BEGIN takes the write lock lazily: two processes that read and then write would fail instead of waiting. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"))
+  }
+}
+class ImmediateDialect extends SqliteDialect {
+  readonly #database: Database.Database
+  constructor(database: Database.Database) {
+    super({ database })
+    this.#database = database
+  }
+  override createDriver(): Driver {
+    return new ImmediateDriver({ database: this.#database })
+  }
+}
+
+/** The migrations that the file has had; empty for a new one. */
+const executed = (db: Database.Database): ReadonlyArray<string> => {
+  const table = db.prepare("select 1 from sqlite_master where name = 'kysely_migration'").get()
+  return table === undefined
+    ? []
+    : db.prepare<[], string>("select name from kysely_migration order by name").pluck().all()
+}
+
+/** Throws `SchemaTooNew` for a file that a newer version has written, and what SQLite throws. Closes nothing. */
+export const migrate = async (db: Database.Database): Promise<void> => {
+  const known = Object.keys(migrations(has))
+  const done = executed(db)
+  if (done.some((name) => !known.includes(name))) throw new SchemaTooNew()
+  if (done.length === known.length) return
+  const kysely = new Kysely<unknown>({ dialect: new ImmediateDialect(db) })
+  const { error } = await new Migrator({ db: kysely, provider: migrationProvider(has) }).migrateToLatest()
+  if (error === undefined) return
+  // A newer version may have migrated the file in the meantime.
+  if (executed(db).some((name) => !known.includes(name))) throw new SchemaTooNew()
+  throw error
+}

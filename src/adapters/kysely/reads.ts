@@ -1,0 +1,352 @@
+/**
+ * The statements that read, one function each. A function's comment gives the order of its parameters; columns come back
+ * under the names of the port's rows, JSON columns as text.
+ */
+import { type ExpressionBuilder, type SqlBool, sql } from "kysely"
+import { openHandoffs } from "../rows.ts"
+import { compile, int, query, text } from "./query.ts"
+import type { Schema } from "./schema.ts"
+
+/** No parameters. The first and the last group that is not folded, or nulls. One snapshot with the reads after it. */
+export const pendingRange = (): string =>
+  compile(
+    query.selectNoFrom((eb) => [
+      eb.selectFrom("pending").select("id").orderBy("id").limit(sql.lit(1)).as("first"),
+      eb.selectFrom("pending").select("id").orderBy("id", "desc").limit(sql.lit(1)).as("last"),
+    ]),
+  )
+
+/** After this id, in order. */
+export const pendingAfter = (): string =>
+  compile(query.selectFrom("pending").select(["id", "body"]).where("id", ">", int).orderBy("id"))
+
+/** No parameters. */
+export const pendingIds = (): string => compile(query.selectFrom("pending").select("id").orderBy("id"))
+
+/** No parameters. */
+export const lastEventId = (): string => compile(query.selectFrom("journal").select((eb) => eb.fn.max("id").as("id")))
+
+/** tenant, workflow_id. The last event of a workflow that is folded. */
+export const lastRun = (): string =>
+  compile(
+    query
+      .selectFrom("journal_runs")
+      .select("last_seq as lastSeq")
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .orderBy("first_seq", "desc")
+      .limit(sql.lit(1)),
+  )
+
+/** tenant, workflow_id, tenant, workflow_id, after + 1, after, limit. The runs that hold events after `after`, in order. */
+export const runsAfter = (): string =>
+  compile(
+    query
+      .selectFrom("journal_runs")
+      .select(["first_seq as firstSeq", "last_seq as lastSeq", "spans"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("first_seq", ">=", (eb) =>
+        eb.fn.coalesce(
+          eb
+            .selectFrom("journal_runs")
+            .select("first_seq")
+            .where("tenant", "=", text)
+            .where("workflow_id", "=", text)
+            .where("first_seq", "<=", int)
+            .orderBy("first_seq", "desc")
+            .limit(sql.lit(1)),
+          sql.lit(0),
+        ),
+      )
+      .where("last_seq", ">", int)
+      .orderBy("first_seq")
+      .limit(int),
+  )
+
+const eventColumns = ["id", "tenant", "workflow_id as workflowId", "seq", "event as text", "hash"] as const
+
+/** Ids as a JSON array. In no order. */
+export const eventsByIds = (): string =>
+  compile(
+    query
+      .selectFrom("journal")
+      .select(eventColumns)
+      .where("id", "in", (eb) =>
+        eb.selectFrom(sql<{ value: number }>`json_each(${text})`.as("ids")).select("ids.value"),
+      ),
+  )
+
+/** tenant, hash. */
+export const definition = (): string =>
+  compile(query.selectFrom("definitions").select(["hash", "text"]).where("tenant", "=", text).where("hash", "=", text))
+
+/** tenant, workflow_id. */
+export const snapshot = (): string =>
+  compile(
+    query
+      .selectFrom("snapshots")
+      .select(["seq", "hash", "text"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text),
+  )
+
+const workflowColumns = [
+  "workflow_id as workflowId",
+  "workflow",
+  "definition_hash as definitionHash",
+  "root_session_id as rootSessionId",
+  "root_role as rootRole",
+  "status",
+  "created_at as createdAt",
+  "ended_at as endedAt",
+] as const
+const sessionColumns = [
+  "session_id as sessionId",
+  "workflow_id as workflowId",
+  "role",
+  "agent",
+  "parent_session_id as parentSessionId",
+  "handoff_id as handoffId",
+  "generation",
+  "depth",
+  "status",
+  "version",
+  "created_at as createdAt",
+  "created_seq as createdSeq",
+  "ended_at as endedAt",
+  "kill_id as killId",
+  "reason",
+] as const
+const handoffColumns = [
+  "handoff_id as handoffId",
+  "workflow_id as workflowId",
+  "from_session_id as fromSessionId",
+  "from_role as fromRole",
+  "to_role as toRole",
+  "status",
+  "generation",
+  "session_id as sessionId",
+  "offered_at as offeredAt",
+  "offered_seq as offeredSeq",
+  "updated_at as updatedAt",
+  "deadline",
+  "summary",
+  "artifacts",
+  "resources",
+  "result",
+  "result_artifacts as resultArtifacts",
+  "reason",
+] as const
+const stepColumns = [
+  "step_id as stepId",
+  "session_id as sessionId",
+  "tool",
+  "status",
+  "outcome",
+  "cost",
+  "tokens",
+  "resolved_at as resolvedAt",
+] as const
+
+/** tenant, workflow_id. */
+export const workflow = (): string =>
+  compile(
+    query.selectFrom("workflows").select(workflowColumns).where("tenant", "=", text).where("workflow_id", "=", text),
+  )
+
+/** tenant, session_id. */
+export const session = (): string =>
+  compile(query.selectFrom("sessions").select(sessionColumns).where("tenant", "=", text).where("session_id", "=", text))
+
+/** tenant, session_id. */
+export const sessionExists = (): string =>
+  compile(
+    query
+      .selectFrom("sessions")
+      .select(sql.lit(1).as("found"))
+      .where("tenant", "=", text)
+      .where("session_id", "=", text),
+  )
+
+/** tenant, workflow_id, handoff_id. */
+export const handoff = (): string =>
+  compile(
+    query
+      .selectFrom("handoffs")
+      .select(handoffColumns)
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("handoff_id", "=", text),
+  )
+
+/** tenant, workflow_id, handoff_id. */
+export const handoffExists = (): string =>
+  compile(
+    query
+      .selectFrom("handoffs")
+      .select(sql.lit(1).as("found"))
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("handoff_id", "=", text),
+  )
+
+/** tenant, workflow_id, step_id. */
+export const step = (): string =>
+  compile(
+    query
+      .selectFrom("steps")
+      .select(stepColumns)
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("step_id", "=", text),
+  )
+
+/** tenant, workflow_id, kill_id. */
+export const kill = (): string =>
+  compile(
+    query
+      .selectFrom("kills")
+      .select(["state", "receipt"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("kill_id", "=", text),
+  )
+
+/** tenant, workflow_id, name, key. */
+export const resource = (): string =>
+  compile(
+    query
+      .selectFrom("resources")
+      .select(["name", "key", "fence", "version"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("name", "=", text)
+      .where("key", "=", text),
+  )
+
+/** tenant, workflow_id, key. */
+export const answer = (): string =>
+  compile(
+    query
+      .selectFrom("answers")
+      .select(["key", "fingerprint", "answer"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("key", "=", text),
+  )
+
+/** tenant, status, createdAt, workflow_id (the place before), limit. Newest first. */
+export const workflowsPage = (): string =>
+  compile(
+    query
+      .selectFrom("workflows")
+      .select(workflowColumns)
+      .where("tenant", "=", text)
+      .where("status", "=", text)
+      .where((eb) => eb(eb.refTuple("created_at", "workflow_id"), "<", eb.tuple(int, text)))
+      .orderBy("created_at", "desc")
+      .orderBy("workflow_id", "desc")
+      .limit(int),
+  )
+
+/** tenant, role, createdAt, workflow_id (the place before), status or null, status, limit. Newest first. */
+export const workflowsOfRolePage = (): string =>
+  compile(
+    query
+      .selectFrom("workflow_roles as r")
+      .innerJoin("workflows as w", (join) =>
+        join.onRef("w.tenant", "=", "r.tenant").onRef("w.workflow_id", "=", "r.workflow_id"),
+      )
+      .select(workflowColumns.map((column) => `w.${column}` as const))
+      .where("r.tenant", "=", text)
+      .where("r.role", "=", text)
+      .where((eb) => eb(eb.refTuple("r.created_at", "r.workflow_id"), "<", eb.tuple(int, text)))
+      .where((eb) => eb.or([eb(sql`${text}`, "is", null), eb("w.status", "=", text)]))
+      .orderBy("r.created_at", "desc")
+      .orderBy("r.workflow_id", "desc")
+      .limit(int),
+  )
+
+/** Which members a listing shows; each has its own statement, because each has its own index. */
+export type MemberSelection = "all" | "open" | "ended"
+export type Direction = "asc" | "desc"
+
+const openSession = (eb: ExpressionBuilder<Schema, "sessions">) => eb("status", "=", sql.lit("active"))
+const openHandoff = (eb: ExpressionBuilder<Schema, "handoffs">) =>
+  eb.or(openHandoffs.map((status) => eb("status", "=", sql.lit(status))))
+
+/** tenant, workflow_id, createdSeq, session_id (the place before), limit. */
+export const sessionsPage = (selection: MemberSelection, direction: Direction): string => {
+  const after = direction === "asc" ? ">" : "<"
+  return compile(
+    query
+      .selectFrom("sessions")
+      .select(sessionColumns)
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where((eb) => eb(eb.refTuple("created_seq", "session_id"), after, eb.tuple(int, text)))
+      .$if(selection === "open", (qb) => qb.where(openSession))
+      .$if(selection === "ended", (qb) => qb.where((eb) => eb.not(openSession(eb))))
+      .orderBy("created_seq", direction)
+      .orderBy("session_id", direction)
+      .limit(int),
+  )
+}
+
+/** tenant, workflow_id, offeredSeq, handoff_id (the place before), limit. */
+export const handoffsPage = (selection: MemberSelection, direction: Direction): string => {
+  const after = direction === "asc" ? ">" : "<"
+  return compile(
+    query
+      .selectFrom("handoffs")
+      .select(handoffColumns)
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where((eb) => eb(eb.refTuple("offered_seq", "handoff_id"), after, eb.tuple(int, text)))
+      .$if(selection === "open", (qb) => qb.where(openHandoffIn))
+      .$if(selection === "ended", (qb) => qb.where((eb) => eb.not(openHandoff(eb))))
+      .orderBy("offered_seq", direction)
+      .orderBy("handoff_id", direction)
+      .limit(int),
+  )
+}
+
+/** Word for word the condition of the partial index, or SQLite would not use it. */
+const openHandoffIn = (): ReturnType<typeof sql<SqlBool>> =>
+  sql<SqlBool>`status in (${sql.join(openHandoffs.map((status) => sql.lit(status)))})`
+
+/** now, limit. */
+export const dueWorkflows = (): string =>
+  compile(
+    query
+      .selectFrom("workflows")
+      .select(["tenant", "workflow_id as workflowId", "wake_at as wakeAt"])
+      .where("wake_at", "is not", null)
+      .where("wake_at", "<=", int)
+      .orderBy("wake_at")
+      .orderBy("tenant")
+      .orderBy("workflow_id")
+      .limit(int),
+  )
+
+/** No parameters. */
+export const nextWake = (): string =>
+  compile(
+    query
+      .selectFrom("workflows")
+      .select((eb) => eb.fn.min("wake_at").as("at"))
+      .where("wake_at", "is not", null),
+  )
+
+/** tenant, workflow_id (the place before), limit. All workflows that have a row, of all tenants, in the order of their keys. */
+export const workflowKeys = (): string =>
+  compile(
+    query
+      .selectFrom("workflows")
+      .select(["tenant", "workflow_id as workflowId"])
+      .where((eb) => eb(eb.refTuple("tenant", "workflow_id"), ">", eb.tuple(text, text)))
+      .orderBy("tenant")
+      .orderBy("workflow_id")
+      .limit(int),
+  )

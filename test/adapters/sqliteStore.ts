@@ -1,0 +1,31 @@
+/** SQLite stores for tests: a directory of their own each, removed afterwards. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect, Exit, Scope } from "effect"
+import { openSqliteStore, type SqliteOptions } from "../../src/adapters/kysely/sqlite.ts"
+import type { WriterThread } from "../../src/adapters/kysely/WriterThread.ts"
+import type { Opened, Store } from "./journalSuite.ts"
+
+export interface OpenedSqlite extends Opened {
+  readonly thread: WriterThread
+}
+
+export const openSqlite = async (options: SqliteOptions): Promise<OpenedSqlite> => {
+  const scope = await Effect.runPromise(Scope.make())
+  const store = await Effect.runPromise(Effect.provideService(openSqliteStore(options), Scope.Scope, scope))
+  return { ...store, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+}
+
+export const temporaryDirectory = (): { readonly path: string; readonly remove: () => void } => {
+  const path = mkdtempSync(join(tmpdir(), "handrail-sqlite-"))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export const sqliteStore =
+  (options: Partial<SqliteOptions> = {}) =>
+  async (): Promise<Store> => {
+    const directory = temporaryDirectory()
+    const filename = join(directory.path, "handrail.db")
+    return { open: () => openSqlite({ ...options, filename }), remove: async () => directory.remove() }
+  }
