@@ -8,7 +8,7 @@ import { checkGraph } from "./checkGraph.ts"
 import { checkLimits } from "./checkLimits.ts"
 import type { Locate, Report } from "./Diagnostic.ts"
 import { didYouMean } from "./suggest.ts"
-import { makeSchemaCompiler } from "./summarySchema.ts"
+import { compileSchema } from "./summarySchema.ts"
 import { type Path, quoted } from "./tree.ts"
 
 /** The place of a value of the definition, by its path. */
@@ -53,7 +53,6 @@ const checkRoles = ({ roles }: Definition, at: PlaceOf, report: Report): void =>
 
 const checkEdges = (definition: Definition, at: PlaceOf, report: Report): void => {
   const names = new Set(definition.roles.map((role) => role.name))
-  const compileSchema = makeSchemaCompiler()
   const seen = new Set<string>()
   definition.handoffs.forEach((edge, index) => {
     for (const end of ["from", "to"] as const) {

@@ -5,7 +5,7 @@
  */
 import type { Artifact, Edge } from "../machines/definition.ts"
 import type { Rules } from "../machines/rules.ts"
-import { makeSchemaCompiler, type SummaryValidator } from "./summarySchema.ts"
+import { compileSchema, type SummaryValidator } from "./summarySchema.ts"
 
 export const makeRules = (artifact: Artifact): Rules => {
   const { definition, hash } = artifact
@@ -16,7 +16,6 @@ export const makeRules = (artifact: Artifact): Rules => {
   const edges = new Map(definition.handoffs.map((edge) => [edgeKey(edge.from, edge.to), edge]))
   const resources = new Map(definition.resources.map((resource) => [resource.name, resource]))
   const validators = new Map<string, SummaryValidator>()
-  const compileSchema = makeSchemaCompiler()
 
   const validatorOf = (edge: Edge): SummaryValidator => {
     const key = edgeKey(edge.from, edge.to)

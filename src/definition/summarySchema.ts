@@ -22,27 +22,26 @@ export type CompiledSchema =
   | { readonly ok: true; readonly validate: SummaryValidator }
   | { readonly ok: false; readonly problems: ReadonlyArray<SchemaProblem> }
 
-/** A compiler for the schemas of one definition. */
-export const makeSchemaCompiler = (): ((schema: unknown) => CompiledSchema) => {
-  const meta = new Ajv2020({ strict: false, logger: false })
-  return (schema) => {
-    if (typeof schema !== "boolean" && (typeof schema !== "object" || schema === null || Array.isArray(schema))) {
-      return refused([{ path: [], message: "a JSON schema is a map, true or false" }])
-    }
-    if (references(schema) > bounds.schemaReferences) {
-      return refused([{ path: [], message: `a schema may have at most ${bounds.schemaReferences} references` }])
-    }
-    try {
-      if (meta.validateSchema(schema) !== true) return refused(schemaProblems(meta.errors ?? []))
-      // One compiler a schema, so that the $ids of two edges never meet; the meta-schema is checked once, above.
-      const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, meta: false, validateSchema: false })
-      const check = ajv.compile(schema)
-      if ("$async" in check) return refused([{ path: ["$async"], message: "an asynchronous schema can't be used" }])
-      return { ok: true, validate: (summary) => run(check, summary) }
-    } catch (error) {
-      // Ajv throws for what its meta-schema can't see: an unknown $ref or $schema, a pattern that is no regular expression.
-      return refused([{ path: [], message: error instanceof Error ? error.message : "it does not compile" }])
-    }
+/** Checks schemas against the meta-schema and keeps none of them, so one serves all: compiling the meta-schema is dear. */
+const meta = new Ajv2020({ strict: false, logger: false })
+
+export const compileSchema = (schema: unknown): CompiledSchema => {
+  if (typeof schema !== "boolean" && (typeof schema !== "object" || schema === null || Array.isArray(schema))) {
+    return refused([{ path: [], message: "a JSON schema is a map, true or false" }])
+  }
+  if (references(schema) > bounds.schemaReferences) {
+    return refused([{ path: [], message: `a schema may have at most ${bounds.schemaReferences} references` }])
+  }
+  try {
+    if (meta.validateSchema(schema) !== true) return refused(schemaProblems(meta.errors ?? []))
+    // One compiler a schema, so that the $ids of two edges never meet; the meta-schema is checked once, above.
+    const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, meta: false, validateSchema: false })
+    const check = ajv.compile(schema)
+    if ("$async" in check) return refused([{ path: ["$async"], message: "an asynchronous schema can't be used" }])
+    return { ok: true, validate: (summary) => run(check, summary) }
+  } catch (error) {
+    // Ajv throws for what its meta-schema can't see: an unknown $ref or $schema, a pattern that is no regular expression.
+    return refused([{ path: [], message: error instanceof Error ? error.message : "it does not compile" }])
   }
 }
 

@@ -25,7 +25,7 @@ const hashOf = (text: string, given = files): string => {
   return result.artifact.hash
 }
 
-describe("two texts that say the same", () => {
+describe("two texts that say the same", { timeout: 60_000 }, () => {
   it("have one hash, whatever the key order, comments, spacing and style", () => {
     const expected = hashOf(workflowYaml)
     const value: unknown = parseDocument(workflowYaml).toJS()
@@ -83,11 +83,11 @@ const checkAnswer = (text: string, given: Readonly<Record<string, string>> = {})
   makeRules(result.artifact)
 }
 
-describe("the compiler never throws", () => {
+describe("the compiler never throws", { timeout: 60_000 }, () => {
   it("on arbitrary text", () => {
     return fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => checkAnswer(text)),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
   it("on text made of YAML's own characters", () => {
@@ -111,7 +111,7 @@ describe("the compiler never throws", () => {
     )
     return fc.assert(
       fc.property(fc.array(unit, { maxLength: 60 }), (parts) => checkAnswer(parts.join(""))),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
   it("on any JSON value in place of a part of a definition", () => {
@@ -121,7 +121,7 @@ describe("the compiler never throws", () => {
       fc.property(fc.constantFrom(...paths), fc.jsonValue({ maxDepth: 3 }), (path, by) =>
         checkAnswer(stringify(put(value, path, by)), files),
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
   it("on a definition with a piece cut out of it", () => {
@@ -138,7 +138,7 @@ describe("the compiler never throws", () => {
           else checkAnswer(workflowYaml, { ...files, [path]: cut })
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
   it("or runs away on a hostile megabyte", () => {
@@ -164,7 +164,7 @@ describe("the compiler never throws", () => {
       expect(result.ok).toBe(false)
       expect(codes(result.ok ? [] : result.diagnostics).length).toBeLessThanOrEqual(2 * bounds.diagnostics + 1)
     }
-  }, 30_000)
+  })
 })
 
 const leafPaths = (value: unknown, path: ReadonlyArray<string> = []): ReadonlyArray<ReadonlyArray<string>> => {
