@@ -6,7 +6,6 @@
  */
 import type Database from "better-sqlite3"
 import type { KillReceipt } from "../../machines/answers.ts"
-import { resourceKey } from "../../machines/ids.ts"
 import type {
   AnswerRow,
   HandoffRow,
@@ -19,7 +18,7 @@ import type {
 import * as Rows from "../rows.ts"
 import type { PendingItem } from "./messages.ts"
 import { addSpan } from "./spans.ts"
-import * as Writes from "./writes.ts"
+import type { WriterStatements } from "./writerStatements.ts"
 
 /** Events that one row of `journal_runs` covers at most: bounds what a page of events reads. */
 const runEvents = 256
@@ -105,7 +104,7 @@ class Batch {
         return
       }
       case "resourceIdled":
-        this.resources.set(resourceKey(p.row), p.row)
+        this.resources.set(`${p.row.name}\u0000${p.row.key}`, p.row)
         return
       case "answered":
         this.answers.set(p.row.key, p.row)
@@ -159,10 +158,10 @@ const byKey = <A>(rows: ReadonlyMap<string, A>): ReadonlyArray<A> =>
 
 /** Prepares its statements once; `fold` runs inside the caller's transaction. */
 export class Folder {
-  readonly #run: Readonly<Record<keyof typeof statements, Database.Statement>>
+  readonly #run: Readonly<Record<keyof WriterStatements["fold"], Database.Statement>>
 
-  constructor(db: Database.Database) {
-    const prepared = Object.entries(statements).map(([name, sql]) => [name, db.prepare(sql())])
+  constructor(db: Database.Database, statements: WriterStatements["fold"]) {
+    const prepared = Object.entries(statements).map(([name, sql]) => [name, db.prepare(sql)])
     this.#run = Object.fromEntries(prepared) as Record<keyof typeof statements, Database.Statement>
   }
 
@@ -330,23 +329,3 @@ export class Folder {
     }
   }
 }
-
-const statements = {
-  run: Writes.upsertRun,
-  workflow: Writes.upsertWorkflow,
-  endWorkflow: Writes.endWorkflow,
-  wake: Writes.setWake,
-  role: Writes.insertRole,
-  session: Writes.upsertSession,
-  endSession: Writes.endSession,
-  handoff: Writes.upsertHandoff,
-  changeHandoff: Writes.changeHandoff,
-  completeHandoff: Writes.completeHandoff,
-  killHandoff: Writes.killHandoff,
-  step: Writes.upsertStep,
-  kill: Writes.upsertKill,
-  quietKill: Writes.quietKill,
-  resource: Writes.upsertResource,
-  answer: Writes.upsertAnswer,
-  deletePending: Writes.deletePending,
-} as const

@@ -6,7 +6,7 @@
 import type Database from "better-sqlite3"
 import type { PendingGroup } from "./Fold.ts"
 import type { PendingItem } from "./messages.ts"
-import * as Reads from "./reads.ts"
+import type { WriterStatements } from "./writerStatements.ts"
 
 /** Heads that are kept although nothing of their workflow is pending. */
 const coldHeads = 65_536
@@ -37,14 +37,14 @@ export class Heads {
   /** How often the store had changed, or may have, since it was last looked at. */
   foreign = 0
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, statements: WriterStatements["heads"]) {
     this.#version = db.prepare<[], number>("pragma data_version").pluck()
-    this.#ids = db.prepare<[], number>(Reads.pendingIds()).pluck()
-    this.#after = db.prepare(Reads.pendingAfter())
-    this.#lastEvent = db.prepare(Reads.lastEventId())
-    this.#lastRun = db.prepare(Reads.lastRun())
-    this.#session = db.prepare(Reads.sessionExists())
-    this.#handoff = db.prepare(Reads.handoffExists())
+    this.#ids = db.prepare<[], number>(statements.pendingIds).pluck()
+    this.#after = db.prepare(statements.pendingAfter)
+    this.#lastEvent = db.prepare(statements.lastEventId)
+    this.#lastRun = db.prepare(statements.lastRun)
+    this.#session = db.prepare(statements.sessionExists)
+    this.#handoff = db.prepare(statements.handoffExists)
   }
 
   /** To be called first in every transaction. */

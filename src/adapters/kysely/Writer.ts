@@ -12,10 +12,7 @@ import { Folder } from "./Fold.ts"
 import { type Failure, failureOf } from "./failures.ts"
 import { Heads } from "./Heads.ts"
 import type { GroupMessage, PendingItem, WriterMessage, WriterOptions, WriterReply } from "./messages.ts"
-import * as Writes from "./writes.ts"
 
-/** Events that one insert writes; a group is cut into as many as fit. */
-const batchEvents = 16
 const conflict: Appended = { _tag: "conflict" }
 const appended: Appended = { _tag: "appended" }
 
@@ -48,16 +45,17 @@ export class Writer {
     db.pragma("temp_store = memory")
     db.pragma("wal_autocheckpoint = 4000")
     if (options.maxPages !== null) db.pragma(`max_page_count = ${options.maxPages}`)
-    this.#heads = new Heads(db)
-    this.#folder = new Folder(db)
+    const { statements } = options
+    this.#heads = new Heads(db, statements.heads)
+    this.#folder = new Folder(db, statements.fold)
     this.#begin = db.prepare("begin immediate")
     this.#beginRead = db.prepare("begin")
     this.#commit = db.prepare("commit")
-    this.#insert1 = db.prepare(Writes.insertEvents(1))
-    this.#insertMany = db.prepare(Writes.insertEvents(batchEvents))
-    this.#insertPending = db.prepare(Writes.insertPending())
-    this.#definition = db.prepare(Writes.insertDefinition())
-    this.#snapshot = db.prepare(Writes.upsertSnapshot())
+    this.#insert1 = db.prepare(statements.event)
+    this.#insertMany = db.prepare(statements.events)
+    this.#insertPending = db.prepare(statements.pending)
+    this.#definition = db.prepare(statements.definition)
+    this.#snapshot = db.prepare(statements.snapshot)
   }
 
   /** Milliseconds after which `fold` should be called if nothing comes; infinite when nothing is pending. */
@@ -226,7 +224,7 @@ export class Writer {
           entries[entry] as string,
           entries[entry + 1] as string,
         )
-        if (values.length === 6 * batchEvents) {
+        if (values.length === 6 * this.#options.statements.eventsPerInsert) {
           this.#insertMany.run(values)
           values = []
         }

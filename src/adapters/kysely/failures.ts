@@ -1,7 +1,5 @@
-/** What SQLite reports, as the port's errors. Codes decide, never texts. */
-import { StorageCorrupt, StorageUnavailable } from "../../runtime/Journal.ts"
+/** What SQLite reports, as plain data that crosses between threads. Codes decide, never texts. */
 
-/** Crosses from the worker: an error class would not. */
 export interface Failure {
   readonly reason: string
   readonly detail: string
@@ -32,12 +30,5 @@ export const failureOf = (error: unknown): Failure | undefined => {
     ? { reason: "sqlite", detail: `SQLite reported ${code}` }
     : { reason: found[1], detail: `${found[2]} (${code})` }
 }
-
-export const unavailable = (failure: Failure): StorageUnavailable =>
-  new StorageUnavailable({ reason: failure.reason, detail: failure.detail })
-
-/** For calls that may report damage as what it is. */
-export const storageError = (failure: Failure): StorageUnavailable | StorageCorrupt =>
-  failure.reason === "corrupt" ? new StorageCorrupt({ detail: failure.detail }) : unavailable(failure)
 
 export const closed: Failure = { reason: "closed", detail: "the store is closed" }

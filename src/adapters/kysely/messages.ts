@@ -7,6 +7,7 @@
 import type { Projection } from "../../machines/projection.ts"
 import type { Append, Appended } from "../../runtime/Journal.ts"
 import type { Failure } from "./failures.ts"
+import type { WriterStatements } from "./writerStatements.ts"
 
 /** What one append left for the fold: tenant, workflow, first sequence, count of events, projections. */
 export type PendingItem = readonly [
@@ -73,6 +74,7 @@ export interface WriterOptions {
   readonly idleMs: number
   /** For tests: a database that cannot grow beyond this many pages. */
   readonly maxPages: number | null
+  readonly statements: WriterStatements
 }
 
 export const packGroup = (id: number, group: ReadonlyArray<Append>): GroupMessage => {

@@ -19,13 +19,15 @@ import {
   StorageUnavailable,
 } from "../../runtime/Journal.ts"
 import { DataVersionWatch } from "./DataVersionWatch.ts"
-import { closed, type Failure, failureOf, sqliteCode, storageError, unavailable } from "./failures.ts"
+import { storageError, unavailable } from "./errors.ts"
+import { closed, type Failure, failureOf, sqliteCode } from "./failures.ts"
 import { Listings } from "./Listings.ts"
 import { packGroup, type WriterMessage, type WriterOptions, type WriterReply } from "./messages.ts"
 import { migrate, SchemaTooNew } from "./migrate.ts"
 import { Reader } from "./Reader.ts"
 import { Tail } from "./Tail.ts"
 import { WriterFailed, WriterThread } from "./WriterThread.ts"
+import { writerStatements } from "./writerStatements.ts"
 
 export interface SqliteOptions {
   /** A path. Its directory must exist; the file is created. */
@@ -120,6 +122,7 @@ export const openSqliteStore = Effect.fnUntraced(function* (
     foldAppends: options.foldAppends ?? defaults.foldAppends,
     idleMs: options.idleMs ?? defaults.idleMs,
     maxPages: options.maxPages ?? null,
+    statements: writerStatements(),
   }
   yield* prepareFile(all)
   const thread = new WriterThread(all)

@@ -76,7 +76,7 @@ export class MemoryStore {
     const tenant = this.#tenants.get(append.tenant)
     const workflow = tenant?.workflows.get(append.workflowId)
     if ((workflow?.entries.length ?? 0) !== append.expectedSeq) return conflict
-    if (append.entries.length === 0) return appended
+    if (append.entries.length === 0 && append.projections.length === 0) return appended
     const exists = existing(tenant, workflow, append.projections)
     if (exists !== undefined) return exists
     this.#write(workflow ?? this.#workflow(append), append)
