@@ -5,7 +5,7 @@
  *   id has its own brand, so a session id can't be passed where a handoff id is meant.
  * - Money is counted in integer micro-units: 1.00 is 1_000_000. A finer amount is rounded up, so nothing is free because
  *   it was small.
- * - A JSON value is copied when it enters, so that what was decided on can't be changed afterwards.
+ * - A JSON value is detached from its sender before it gets here (`runtime/decode.ts`).
  */
 import { Schema, SchemaTransformation } from "effect"
 
@@ -68,29 +68,8 @@ export const Text = Schema.String.check(Schema.isMaxLength(2000))
 
 export type Json = Schema.Json
 
-/** `value` without what JSON can't hold, detached from the caller's object. */
-const detach = (value: unknown): Json =>
-  value === null || typeof value === "string" || typeof value === "boolean"
-    ? value
-    : (JSON.parse(JSON.stringify(value) ?? "null") as Json)
-
-const isSerializable = (value: unknown): boolean => {
-  try {
-    return JSON.stringify(value) !== undefined || value === undefined
-  } catch {
-    return false // a cycle or a bigint
-  }
-}
-
-/** Any value that JSON can hold, copied. Functions and undefined members are left out, as `JSON.stringify` does. */
-export const JsonValue = Schema.Unknown.check(
-  Schema.makeFilter((value) => isSerializable(value), { expected: "a value that JSON can hold (no cycle, no bigint)" }),
-).pipe(
-  Schema.decodeTo(
-    Schema.Unknown,
-    SchemaTransformation.transform<unknown, unknown>({ decode: detach, encode: (value) => value }),
-  ),
-)
+/** Any value that JSON can hold. The edge copies it before it is decoded, so that the caller can't change it afterwards. */
+export const JsonValue: Schema.Codec<unknown, unknown> = Schema.Unknown
 
 /** A resource of a workflow: a name declared in workflow.yaml and the entity that it is about. */
 export const ResourceRef = Schema.Struct({ name: Name, key: Name })

@@ -106,7 +106,7 @@ export type Projection =
       readonly killId: KillId | null
       readonly reason: string | null
     }
-  /** A cascade: every session in `sessions` ended as killed by this kill, its version one higher than `versions[i]` says. */
+  /** A cascade: every session in `sessions` ended as killed by this kill, `versions` are theirs at the end. */
   | {
       readonly _tag: "sessionsKilled"
       readonly sessions: ReadonlyArray<SessionId>

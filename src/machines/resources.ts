@@ -87,7 +87,7 @@ export class Takes {
 
   #blocked(ref: ResourceRef, wait: boolean): Refusal | "queued" | undefined {
     const rule = this.#state.rules.resource(ref.name)
-    if (rule === undefined) return unknownResource(this.#state, ref.name)
+    if (rule === undefined) throw new Error(`the definition declares no resource ${ref.name}`)
     const now = this.#now(ref)
     const named = `${ref.name} ${ref.key}`
     if (rule.mode === "single_writer") {

@@ -12,7 +12,7 @@ import { birth as stateBefore, evolve } from "../machines/evolve/index.ts"
 import { decide, decideBirth } from "../machines/decide/index.ts"
 import type { Decision, Facts } from "../machines/decide/context.ts"
 import { isDue } from "../machines/decide/deadlines.ts"
-import { needs, needsAlso } from "../machines/decide/needs.ts"
+import { needs, needsAlso, presumedNew } from "../machines/decide/needs.ts"
 import type { Command } from "../machines/commands.ts"
 import type { EventBody, JournalEvent } from "../machines/events.ts"
 import type { Json, Tenant, WorkflowId } from "../machines/ids.ts"
@@ -176,6 +176,14 @@ export class Actor {
       state === undefined
         ? decideBirth(this.workflowId, work.command, work.birth?.rules, facts)
         : decide(state, work.command, facts)
+    const presumed =
+      decision._tag === "refused" && decision.events.length === 0 && !work.readBack && state !== undefined
+        ? presumedNew(state, work.command)
+        : undefined
+    if (presumed !== undefined) {
+      this.#lookUp(work, presumed)
+      return false
+    }
     this.#carryOut(work, decision, now)
     return true
   }
@@ -189,15 +197,13 @@ export class Actor {
       error: accepted ? undefined : fromRefusal(decision.refusal),
       answer: accepted ? decision.answer : undefined,
     })
-    if (work.key === undefined || (!accepted && decision.events.length === 0)) return
-    if (!accepted && (work.command._tag !== "propose" || this.#remembered(work) !== undefined)) return
-    const row: AnswerRow = {
-      key: work.key,
-      fingerprint: work.fingerprint,
-      answer: accepted ? (decision.answer as Json) : null,
-    }
-    // A replay of what wrote nothing needs no row: deciding it again gives the same answer.
-    if (decision.events.length === 0) return
+    if (work.key !== undefined && (accepted || decision.events.length > 0) && work.command._tag !== "attach")
+      this.#remember(batch, work, work.key, accepted ? (decision.answer as Json) : null)
+  }
+
+  /** A refused command that was recorded all the same (usage, a late receipt) keeps its key without an answer. */
+  #remember(batch: Batch, work: CommandWork, key: string, answer: Json): void {
+    const row: AnswerRow = { key, fingerprint: work.fingerprint, answer }
     this.#answers.remember(row)
     batch.projections.push({ _tag: "answered", row })
   }

@@ -55,7 +55,10 @@ export interface Append {
   readonly workflowId: WorkflowId
   /** The head that the events were decided on: 0 for a workflow that does not exist yet. */
   readonly expectedSeq: number
-  /** Consecutive from `expectedSeq + 1`. Empty only asks to confirm that `expectedSeq` is still the head. */
+  /**
+   * Consecutive from `expectedSeq + 1`. Empty asks to confirm that `expectedSeq` is still the head; it may then carry `answered`
+   * projections, of commands that changed nothing but have an idempotency key.
+   */
   readonly entries: ReadonlyArray<Entry>
   readonly projections: ReadonlyArray<Projection>
   readonly definition?: StoredDefinition

@@ -5,7 +5,8 @@
  * the workflow stays as it is until somebody has looked.
  */
 import { Effect } from "effect"
-import { fromArtifact, makeRules, sha256Hex } from "../definition/index.ts"
+import { makeRules, sha256Hex } from "../definition/index.ts"
+import type { Definition } from "../machines/definition.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import { birth, evolve } from "../machines/evolve/index.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
@@ -51,13 +52,16 @@ export class Loader {
     )
   }
 
-  /** The rules of a stored definition; checked against its hash, because a workflow is pinned to it. */
+  /**
+   * The rules of a stored definition. Its hash is checked and no more: a workflow is pinned to what was valid when it was
+   * created, also where a newer compiler would object.
+   */
   rulesOf(workflowId: WorkflowId, stored: StoredDefinition): Rules {
     const known = this.#rules.get(stored.hash)
     if (known !== undefined) return known
-    const result = fromArtifact({ hash: stored.hash, definition: JSON.parse(stored.text) })
-    if (!result.ok) throw corrupt(workflowId, `The definition ${stored.hash} in the store is not valid.`)
-    const rules = makeRules(result.artifact)
+    if (sha256Hex(stored.text) !== stored.hash)
+      throw corrupt(workflowId, `The definition ${stored.hash} in the store does not have that hash.`)
+    const rules = makeRules({ hash: stored.hash, definition: JSON.parse(stored.text) as Definition })
     this.keep(rules)
     return rules
   }

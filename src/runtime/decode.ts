@@ -20,30 +20,48 @@ const schemas = {
 } as const satisfies { readonly [K in CommandName]: Schema.Constraint }
 
 type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
-const compile = (schema: Schema.Codec<unknown, unknown>): Decode =>
-  Schema.decodeUnknownResult(schema, { onExcessProperty: "error", errors: "all" })
+/** Stops at the first mistake: what a correct input costs. Only a wrong one is read again for all of them. */
+const quick = (schema: Schema.Codec<unknown, unknown>): Decode =>
+  Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
 const decoders = Object.fromEntries(
-  Object.entries(schemas).map(([name, schema]) => [name, compile(schema)]),
+  Object.entries(schemas).map(([name, schema]) => [name, quick(schema)]),
 ) as { readonly [K in CommandName]: Decode }
 
 /** The members in which a caller can send any amount of JSON. */
 const heavy = ["summary", "artifacts", "result", "calls", "receipts"] as const
 
-const sizeOf = (input: object): number => {
+/**
+ * The input with its JSON copied, so that the caller can't change what was decided on, and bounded. One pass each way: it
+ * stands on the path of every command.
+ */
+const detach = (name: CommandName, input: object): object | WorkflowError => {
+  const copy: Record<string, unknown> = { _tag: name }
+  Object.assign(copy, input, { _tag: name })
   let size = 0
   for (const member of heavy) {
-    const value = (input as { readonly [name: string]: unknown })[member]
-    if (value !== undefined) size += jsonLength(value)
+    const value = copy[member]
+    if (value === undefined) continue
+    const text = jsonOf(value)
+    if (text === undefined)
+      return fail("invalid_request", `${member} of ${name} holds what JSON can't (a cycle, a bigint, a function).`, {
+        errors: [{ path: member, message: "Expected a value that JSON can hold" }],
+      })
+    size += text.length
+    copy[member] = typeof value === "object" && value !== null ? JSON.parse(text) : value
   }
-  return size
+  if (size <= bounds.commandBytes) return copy
+  return fail(
+    "payload_too_large",
+    `The JSON of ${name} has ${size} characters, more than ${bounds.commandBytes}. Pass large things as artifacts, by reference.`,
+    { size, max: bounds.commandBytes },
+  )
 }
 
-/** Characters of the JSON; what JSON can't hold is 0 here and refused by the schema with its path. */
-const jsonLength = (value: unknown): number => {
+const jsonOf = (value: unknown): string | undefined => {
   try {
-    return JSON.stringify(value)?.length ?? 0
+    return JSON.stringify(value)
   } catch {
-    return 0
+    return undefined
   }
 }
 
@@ -51,15 +69,15 @@ const jsonLength = (value: unknown): number => {
 export const decodeCommand = <K extends CommandName>(name: K, input: object): CommandOf<K> | WorkflowError => {
   if (typeof input !== "object" || input === null)
     return fail("invalid_request", `${name} takes an object.`, { errors: [{ path: "", message: "Expected an object" }] })
-  const size = sizeOf(input)
-  if (size > bounds.commandBytes)
-    return fail(
-      "payload_too_large",
-      `The JSON of ${name} has ${size} characters, more than ${bounds.commandBytes}. Pass large things as artifacts, by reference.`,
-      { size, max: bounds.commandBytes },
-    )
-  const decoded = decoders[name]({ ...input, _tag: name })
-  return Result.isSuccess(decoded) ? (decoded.success as CommandOf<K>) : invalid(name, decoded.failure)
+  const detached = detach(name, input)
+  if (detached instanceof WorkflowError) return detached
+  const decoded = decoders[name](detached)
+  if (Result.isSuccess(decoded)) return decoded.success as CommandOf<K>
+  const all = Schema.decodeUnknownResult(schemas[name] as Schema.Codec<unknown, unknown>, {
+    onExcessProperty: "error",
+    errors: "all",
+  })(detached)
+  return invalid(name, Result.isFailure(all) ? all.failure : decoded.failure)
 }
 
 export const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {

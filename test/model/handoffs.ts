@@ -123,7 +123,6 @@ export const claim = (world: World, command: CommandOf<"claim">, { now, ids }: C
   if (!isOpen(handoff)) refuse("handoff_closed")
   if (command.role !== handoff.toRole) refuse("role_mismatch")
   if (command.parentSessionId !== handoff.from) refuse("parent_mismatch")
-  if (again !== undefined) refuse("session_exists")
   needRoom(world, workflow.id, command.role, "maxSessions", 1)
   needRoom(world, workflow.id, command.role, "maxActiveSessions", 1)
   const parent = must(sessionById(world, handoff.from), handoff.from)
@@ -135,6 +134,7 @@ export const claim = (world: World, command: CommandOf<"claim">, { now, ids }: C
     const busy = stepsOn(world, workflow.id, ref).some((step) => step.sessionId === owner)
     if (owner !== parent.id || busy) refuse("resource_owned")
   }
+  if (again !== undefined) refuse("session_exists")
 
   const edge = must(edgeOf(world, parent.role, handoff.toRole), "the edge")
   const session: Session = {

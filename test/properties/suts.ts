@@ -1,5 +1,34 @@
 /** The systems that every property runs against. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Layer } from "effect"
+import { sqlite } from "../../src/adapters/kysely/sqlite.ts"
+import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
+import { Journal } from "../../src/runtime/Journal.ts"
 import { modelSut } from "../model/modelSut.ts"
 import type { SutFactory } from "../model/sut.ts"
+import { runtimeSut, type StoreFactory } from "./runtimeSut.ts"
 
-export const suts: ReadonlyArray<SutFactory> = [modelSut(null, 100)]
+const memory: StoreFactory = {
+  name: "memory",
+  make: async () => {
+    const store = makeMemoryStore()
+    return { layer: () => Layer.succeed(Journal, memoryJournal(store)), remove: async () => {} }
+  },
+}
+
+/** A real file; what a restart finds was written by another opening of it. */
+const sqliteFile: StoreFactory = {
+  name: "sqlite",
+  make: async () => {
+    const directory = mkdtempSync(join(tmpdir(), "handrail-properties-"))
+    const filename = join(directory, "store.db")
+    return {
+      layer: () => sqlite({ filename }),
+      remove: async () => rmSync(directory, { recursive: true, force: true }),
+    }
+  },
+}
+
+export const suts: ReadonlyArray<SutFactory> = [modelSut(null, 100), runtimeSut(memory, 200), runtimeSut(sqliteFile, 40)]

@@ -120,10 +120,6 @@ export const claim = (state: State, command: CommandOf<"claim">, facts: Facts): 
       parentSessionId: command.parentSessionId,
       fromSessionId: handoff.fromSessionId,
     })
-  if (command.sessionId !== undefined && sessionKnown(state, command.sessionId, facts))
-    return no("session_exists", `A session ${command.sessionId} exists. Choose another id, or none.`, {
-      sessionId: command.sessionId,
-    })
   const parent = must(state.sessions, handoff.fromSessionId, "session")
   const refusal =
     checkRoom(state, handoff.toRole, "maxSessions", 1) ??
@@ -132,6 +128,11 @@ export const claim = (state: State, command: CommandOf<"claim">, facts: Facts): 
   if (refusal !== undefined) return refused(refusal)
   const grants = moveBindings(state, parent.sessionId, handoff.resources, facts.archive.resources)
   if (isRefusal(grants)) return refused(grants)
+  // Last, because an id is presumed new until the store says otherwise: only then is its row here.
+  if (command.sessionId !== undefined && sessionKnown(state, command.sessionId, facts))
+    return no("session_exists", `A session ${command.sessionId} exists. Choose another id, or none.`, {
+      sessionId: command.sessionId,
+    })
   const sessionId = command.sessionId ?? facts.id("session")
   const deadline = after(facts.now, edgeOf(state, handoff).claimTimeoutMs)
   const recalled = recall(state, grants.map(resourceKey), facts.archive.resources)
@@ -187,7 +188,6 @@ const claimedBefore = (
   const session: Session | SessionRow | undefined =
     state.sessions.get(sessionId) ?? archivedSession(state, sessionId, facts)
   if (session?.handoffId !== command.handoffId || session.role !== command.role) return undefined
-  if (command.generation !== undefined && command.generation !== session.generation) return undefined
   if (session.status === "killed")
     return no("session_killed", `Session ${sessionId} was killed: ${session.reason ?? "no reason given"}.`, {
       sessionId,

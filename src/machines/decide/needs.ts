@@ -27,9 +27,11 @@ const wanted = (state: State, command: Command): ArchiveRefs => {
       return { sessions: gone(state.sessions, state.rootSessionId) }
     case "claim": {
       const handoff = state.handoffs.get(command.handoffId)
-      if (handoff === undefined)
-        return { handoffs: [command.handoffId], sessions: gone(state.sessions, command.sessionId) }
-      return { resources: forgotten(state, handoff.resources) }
+      const sessions = gone(state.sessions, command.sessionId)
+      if (handoff === undefined) return { handoffs: [command.handoffId], sessions }
+      // Only a handoff that was claimed before can have a claimant that asks again.
+      const claimed = handoff.generation > 1 || handoff.status !== "offered"
+      return { resources: forgotten(state, handoff.resources), ...(claimed ? { sessions } : {}) }
     }
     case "propose": {
       const sessions = gone(state.sessions, command.sessionId)
@@ -93,6 +95,15 @@ const boundByContracts = (
     return "code" in bound ? [] : bound
   })
 }
+
+/**
+ * The rows of ids that a command presumes to be new. An accepted command finds out when its rows are inserted, so the common
+ * case reads nothing; a refused one may have been a repeat, and has to be judged again with what the store says.
+ */
+export const presumedNew = (state: State, command: Command): ArchiveRefs | undefined =>
+  command._tag === "offer" && command.handoffId !== undefined && !state.handoffs.has(command.handoffId)
+    ? { handoffs: [command.handoffId] }
+    : undefined
 
 /** What the rows that were read make it necessary to read as well: the kill that ended a session. */
 export const needsAlso = (command: Command, archive: Archive): ArchiveRefs | undefined => {

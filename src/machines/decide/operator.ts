@@ -13,8 +13,6 @@ export const raiseLimits = (state: State, command: CommandOf<"raiseLimits">): De
   const present = role === null ? state.limits : state.roleLimits.get(role)
   if (present === undefined)
     return no("invalid_request", `The definition has no role ${role}.`, { role })
-  if (role !== null && command.limits.maxDurationMs !== undefined)
-    return no("invalid_request", "max_duration is a limit of the workflow, not of a role.", { role })
   const limits: Record<string, number> = {}
   for (const [name, value] of Object.entries(command.limits) as Array<[LimitName, number]>) {
     const now = present[name]

@@ -11,7 +11,7 @@ import type { EventBody, EventOf, NewStep } from "../events.ts"
 import { fromMicros, type Json, type Micros } from "../ids.ts"
 import { checkRoom, limitsCost, type Pending, remaining } from "../ledger.ts"
 import { type Refusal, refuse } from "../refusals.ts"
-import { Takes } from "../resources.ts"
+import { Takes, unknownResource } from "../resources.ts"
 import type { Prepared, Session, State } from "../state.ts"
 import { boundResources } from "../bindings.ts"
 import { accept, type Decision, type Facts, isRefusal, nextSeq, nextVersion, refused } from "./context.ts"
@@ -177,6 +177,8 @@ const judgeCall = (
   const contract = state.rules.tool(session.role, call.tool)
   const resources = boundResources(call, contract)
   if (isRefusal(resources)) return resources
+  for (const ref of resources)
+    if (state.rules.resource(ref.name) === undefined) return unknownResource(state, ref.name)
   const cost = call.estimatedCost ?? defaultCost(state, session.role, contract)
   if (cost === undefined) return unknownCost(session.role, call.tool)
   const tokens = call.estimatedTokens ?? 0

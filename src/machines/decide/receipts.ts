@@ -18,7 +18,8 @@ export const receipt = (state: State, command: CommandOf<"receipt">, facts: Fact
       ? late(state, command, session, facts)
       : refused(session)
   const resolutions: Array<Resolution> = []
-  const answers: Array<ResolvedStep> = []
+  /** By step: one that is named twice answers with what it became. */
+  const answers = new Map<StepId, ResolvedStep>()
   const decided = new Map<StepId, ReceiptItem["outcome"]>()
   for (const item of command.receipts) {
     const judged = judge(state, session, item, decided.get(item.stepId), facts)
@@ -27,11 +28,11 @@ export const receipt = (state: State, command: CommandOf<"receipt">, facts: Fact
       resolutions.push(judged.resolution)
       decided.set(item.stepId, item.outcome)
     }
-    answers.push(judged.answer)
+    answers.set(item.stepId, judged.answer)
   }
   const changes = resolutions.length > 0
   return accept(changes ? [resolved(state, session, resolutions)] : [], {
-    steps: answers,
+    steps: command.receipts.map((item) => answers.get(item.stepId)).filter((step) => step !== undefined),
     stateVersion: changes ? nextVersion(session) : session.version,
     seq: changes ? nextSeq(state) : state.seq,
   })
@@ -181,7 +182,7 @@ const late = (
       continue
     }
     const row = facts.archive.steps.get(item.stepId)
-    known ||= row?.sessionId === command.sessionId && row.status === "late" && row.outcome === item.outcome
+    known ||= row?.sessionId === command.sessionId && row.outcome === item.outcome
   }
   const refusal = refuse(why.code, why.detail, { ...why.facts, recorded: known || steps.size > 0 })
   if (steps.size === 0) return refused(refusal)

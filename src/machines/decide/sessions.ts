@@ -234,9 +234,10 @@ export const completeHandoff = (
   command: CommandOf<"completeHandoff">,
   facts: Facts,
 ): Decision<HandoffChanged> => {
-  const named = claimantOf(state, command, facts, (handoff) => unearned(state, handoff))
+  // Where nobody holds it the state refuses; a claimant that holds it is judged as if it completed itself.
+  const named = claimantOf(state, command, facts, (handoff) => forbiddenMove(handoff, "COMPLETE_ANY"))
   if (isRefusal(named)) return refused(named)
-  const refusal = unfinished(state, named.session)
+  const refusal = unfinished(state, named.session) ?? unearned(state, named.handoff)
   if (refusal !== undefined) return refused(refusal)
   return accept(
     [completed(state, named.session, command)],

@@ -1,0 +1,213 @@
+/**
+ * The runtime as a system under test: the real `Governance` over a store, with a clock that stands until the test moves it.
+ */
+import { Clock, Effect, Exit, Layer, ManagedRuntime } from "effect"
+import { artifactOf, makeRules } from "../../src/definition/index.ts"
+import { canonical } from "../../src/machines/canonical.ts"
+import type { Command } from "../../src/machines/commands.ts"
+import type { Definition } from "../../src/machines/definition.ts"
+import type { JournalEvent } from "../../src/machines/events.ts"
+import { Tenant, WorkflowId } from "../../src/machines/ids.ts"
+import type { State } from "../../src/machines/state.ts"
+import type { Counter, Ledger, WorkflowObservation } from "../model/observe.ts"
+import type { Answered, Sut, SutFactory, SutOptions } from "../model/sut.ts"
+import { Governance, type GovernanceService, type Submission } from "../../src/runtime/Governance.ts"
+import type { Journal, StorageError } from "../../src/runtime/Journal.ts"
+import { verifyTenant } from "../../src/runtime/verify.ts"
+
+/** A store that can be opened again: what a restart finds. */
+export interface StoreFactory {
+  readonly name: string
+  /** A new, empty store. */
+  make(): Promise<{ readonly layer: () => Layer.Layer<Journal, StorageError>; readonly remove: () => Promise<void> }>
+}
+
+const owner = Tenant.make("owner")
+const stranger = Tenant.make("stranger")
+
+/** A clock that shows what it is told, and never ends a sleep: deadlines fire because the workflow is asked. */
+class StandingClock {
+  now = 0
+  currentTimeMillisUnsafe = (): number => this.now
+  currentTimeNanosUnsafe = (): bigint => BigInt(this.now) * 1_000_000n
+  currentTimeMillis = Effect.sync(() => this.now)
+  currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+  sleep = (): Effect.Effect<void> => Effect.never
+}
+
+export const runtimeSut = (store: StoreFactory, runs: number): SutFactory => ({
+  name: store.name,
+  runs,
+  make: async (definition) => {
+    const sut = new RuntimeSut(definition, await store.make())
+    await sut.start()
+    return sut
+  },
+})
+
+type Birth = NonNullable<Submission["birth"]>
+const birthOf = (definition: Definition): Birth => ({ rules: makeRules(artifactOf(definition)), text: canonical(definition) })
+
+class RuntimeSut implements Sut {
+  readonly definitionHash: string
+  readonly #birth: Birth
+  /** What the model knows as another definition, by another hash: the same rules under another name. */
+  readonly #otherBirth: Birth
+  readonly #store
+  readonly #clock = new StandingClock()
+  readonly #workflows = new Set<WorkflowId>()
+  #runtime: ManagedRuntime.ManagedRuntime<Governance, StorageError> | undefined
+  #governance: GovernanceService | undefined
+
+  constructor(definition: Definition, store: Awaited<ReturnType<StoreFactory["make"]>>) {
+    this.#birth = birthOf(definition)
+    this.#otherBirth = birthOf({ ...definition, workflow: "other" })
+    this.definitionHash = this.#birth.rules.hash
+    this.#store = store
+  }
+
+  async start(): Promise<void> {
+    const clock = Layer.succeed(Clock.Clock, this.#clock as unknown as Clock.Clock)
+    this.#runtime = ManagedRuntime.make(Governance.layer.pipe(Layer.provide(this.#store.layer()), Layer.provide(clock)))
+    this.#governance = await this.#runtime.runPromise(Effect.map(Governance, (governance) => governance))
+  }
+
+  get #running(): GovernanceService {
+    if (this.#governance === undefined) throw new Error("the runtime is not started")
+    return this.#governance
+  }
+
+  #send(tenant: Tenant, command: Command, options: SutOptions): Promise<Answered> {
+    this.#clock.now = options.now
+    return new Promise((resolve) => {
+      let sent = command
+      let submission: { readonly birth?: Birth } = {}
+      if (command._tag === "createRoot") {
+        const birth = command.definitionHash === this.definitionHash ? this.#birth : this.#otherBirth
+        sent = { ...command, definitionHash: birth.rules.hash }
+        submission = { ...submission, birth }
+      }
+      this.#running.submit(sent, { tenant, actor: "test", key: options.key, ...submission }, (error, answer) =>
+        resolve(
+          error === undefined
+            ? { ok: true, answer }
+            : { ok: false, code: error.code, facts: { ...error.facts, detail: error.detail } },
+        ),
+      )
+    })
+  }
+
+  async execute(command: Command, options: SutOptions): Promise<Answered> {
+    this.#clock.now = options.now
+    for (const workflowId of this.#workflows) await this.#query(workflowId, () => null)
+    const answered = await this.#send(owner, command, options)
+    if (answered.ok && command._tag === "createRoot") this.#workflows.add(command.workflowId)
+    return answered
+  }
+
+  executeAsStranger(command: Command, options: SutOptions): Promise<Answered> {
+    return this.#send(stranger, command, options)
+  }
+
+  #query<A>(workflowId: WorkflowId, read: (state: State) => A): Promise<A> {
+    return this.#run(this.#running.query(owner, workflowId, read))
+  }
+
+  async #run<A, E>(effect: Effect.Effect<A, E>): Promise<A> {
+    const exit = await Effect.runPromiseExit(effect)
+    if (Exit.isSuccess(exit)) return exit.value
+    throw new Error(`the runtime failed: ${String(exit.cause)}`)
+  }
+
+  async observe() {
+    const workflows: Record<string, WorkflowObservation> = {}
+    for (const workflowId of this.#workflows) workflows[workflowId] = await this.#observe(workflowId)
+    return { workflows }
+  }
+
+  async #observe(workflowId: WorkflowId): Promise<WorkflowObservation> {
+    const { versions, fenced, ...live } = await this.#query(workflowId, lookAt)
+    const { journal } = this.#running
+    const sessions = await this.#run(journal.listSessions(owner, { workflowId, limit: 1000 }))
+    const handoffs = await this.#run(journal.listHandoffs(owner, { workflowId, limit: 1000 }))
+    const events = await this.events(workflowId)
+    return {
+      ...live,
+      sessions: sessions.items.map((row) => ({
+        id: row.sessionId,
+        status: row.status,
+        version: versions.get(row.sessionId) ?? row.version,
+        role: row.role,
+        parent: row.parentSessionId,
+      })),
+      handoffs: handoffs.items.map((row) => ({
+        id: row.handoffId,
+        status: row.status,
+        generation: row.generation,
+        claimant: row.status === "claimed" || row.status === "in_progress" ? row.sessionId : null,
+      })),
+      kills: events.flatMap(({ body, actor }) =>
+        body._tag === "killed" && actor !== "system"
+          ? [{ id: body.killId, scope: body.scope, state: fenced.has(body.killId) ? ("fenced" as const) : ("quiescent" as const) }]
+          : [],
+      ),
+    }
+  }
+
+  async events(workflowId: string): Promise<ReadonlyArray<JournalEvent>> {
+    const entries = await this.#run(this.#running.journal.read(owner, WorkflowId.make(workflowId), 0, 100_000))
+    return entries.map((entry) => JSON.parse(entry.text) as JournalEvent)
+  }
+
+  async verify(): Promise<ReadonlyArray<string>> {
+    const { problems } = await this.#run(verifyTenant(this.#running.journal, owner))
+    return problems.map(({ workflowId, seq, problem }) => `${workflowId} ${seq ?? ""}: ${problem}`)
+  }
+
+  async restart(): Promise<void> {
+    await this.#runtime?.dispose()
+    await this.start()
+  }
+
+  async close(): Promise<void> {
+    await this.#runtime?.dispose()
+    await this.#store.remove()
+  }
+}
+
+/** What can be seen of a state that the rows do not say. */
+const lookAt = (state: State) => ({
+  status: state.status,
+  versions: new Map<string, number>(Array.from(state.sessions.values(), (session) => [session.sessionId, session.version])),
+  fenced: new Set<string>(state.kills.keys()),
+  steps: Array.from(state.steps.values(), ({ stepId, sessionId, status, unknown }) => ({
+    id: stepId,
+    session: sessionId,
+    status,
+    unknown,
+  })),
+  resources: Array.from(state.resources.values(), ({ ref, owner, fence, version, steps }) => ({
+    ...ref,
+    owner,
+    fence,
+    version,
+    holders: [...steps],
+  })),
+  ledger: {
+    workflow: ledgerOf(state.account),
+    roles: Object.fromEntries(
+      Array.from(state.roleAccounts, ([role, account]) => [role, ledgerOf(account)]),
+    ),
+  },
+})
+
+const counter = (used: number, reserved: number): Counter => ({ used, reserved })
+const ledgerOf = (account: State["account"]): Ledger => ({
+  sessions: counter(account.sessions, 0),
+  activeSessions: counter(account.activeSessions, 0),
+  steps: counter(account.stepsUsed, account.stepsReserved),
+  cost: counter(account.costUsed, account.costReserved),
+  tokens: counter(account.tokensUsed, account.tokensReserved),
+  openHandoffs: counter(account.openHandoffs, 0),
+})
+
