@@ -1,20 +1,21 @@
 /** Handrail: workflow governance for multi-agent systems. */
-export { Handrail, type OpenOptions } from "./sdk/Handrail.ts"
-export { makeMemoryStore, type MemoryStore } from "./adapters/memory/MemoryJournal.ts"
-export type {
-  CallOptions, Client, CreateRootInput, DefinitionInput, EventsInput, ListMembers, ListWorkflows, WorkflowView,
-} from "./runtime/Client.ts"
-export { WorkflowError } from "./runtime/errors.ts"
-export type { Page } from "./runtime/Journal.ts"
-export { Session } from "./runtime/Session.ts"
-export type { Code } from "./machines/refusals.ts"
+
+export { type MemoryStore, makeMemoryStore } from "./adapters/memory/MemoryJournal.ts"
 export type * from "./machines/answers.ts"
 export type { JournalEvent } from "./machines/events.ts"
-export { replay } from "./sdk/replay.ts"
-export { type AwaitOptions, ReplaySession, type Ticket } from "./sdk/ReplaySession.ts"
-export type { ChildWorkflow, ReplayOptions, RootWorkflow } from "./sdk/options.ts"
-export type { HandoffOutcome } from "./sdk/handoffs.ts"
-export type { GovernedTool, GovernedTools, Settlement, Tool, ToolContext, Tools } from "./sdk/Tools.ts"
+export type { Code } from "./machines/refusals.ts"
+export type {
+  CallOptions,
+  Client,
+  CreateRootInput,
+  DefinitionInput,
+  EventsInput,
+  ListMembers,
+  ListWorkflows,
+  WorkflowView,
+} from "./runtime/Client.ts"
+export type { Page } from "./runtime/Journal.ts"
+export { Session } from "./runtime/Session.ts"
 export {
   type ContractFailure,
   type ContractFailureCode,
@@ -23,5 +24,12 @@ export {
   ReplayKillError,
   ToolAborted,
   ToolTimeoutError,
+  WorkflowError,
 } from "./sdk/errors.ts"
+export { Handrail, type OpenOptions } from "./sdk/Handrail.ts"
+export type { HandoffOutcome } from "./sdk/handoffs.ts"
+export type { ChildWorkflow, ReplayOptions, RootWorkflow } from "./sdk/options.ts"
+export { type AwaitOptions, ReplaySession, type Ticket } from "./sdk/ReplaySession.ts"
+export { replay } from "./sdk/replay.ts"
 export { outcomeOf, type StepOutcome } from "./sdk/StepOutcome.ts"
+export type { GovernedTool, GovernedTools, Settlement, Tool, ToolContext, Tools } from "./sdk/Tools.ts"

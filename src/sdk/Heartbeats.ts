@@ -1,0 +1,64 @@
+/**
+ * Renews a claim lease while the claimant has made no progress: every third of the lease, so that two beats may get lost.
+ *
+ * The lease's length is taken from the runtime's own times, so a clock that differs here does no harm. It beats at once where
+ * the session is resumed, because nobody knows how much of the lease is left.
+ */
+import type { EventBody } from "../machines/events.ts"
+import { limits } from "./limits.ts"
+import { isInfrastructure } from "./retry.ts"
+import type { SessionLink } from "./SessionLink.ts"
+
+export class Heartbeats {
+  readonly #link: SessionLink
+  readonly #handoffId: string
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+  #stopListening: () => void = () => {}
+
+  constructor(link: SessionLink, handoffId: string) {
+    this.#link = link
+    this.#handoffId = handoffId
+    link.life.onEnd(() => this.stop())
+  }
+
+  start(): void {
+    if (this.#isStopped) return
+    this.#stopListening = this.#link.feed.listen(({ body }) => {
+      if (this.#isProgress(body)) this.stop()
+    })
+    // A beat that is refused says why to the session's life; there is nobody here to throw it at.
+    this.#run().catch(() => this.stop())
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#timer)
+    this.#stopListening()
+  }
+
+  async #run(): Promise<void> {
+    const handoff = await this.#link.read((client, workflowId) => client.getHandoff(workflowId, this.#handoffId))
+    if (handoff.status !== "claimed" || handoff.deadline === null) return this.stop()
+    // The row changed when the lease was granted or last renewed.
+    const everyMs = Math.min(limits.timerMs, Math.max(1, Math.floor((handoff.deadline - handoff.updatedAt) / 3)))
+    const beat = async (): Promise<void> => {
+      if (this.#isStopped) return
+      try {
+        const { claimDeadline } = await this.#link.command((session) => session.heartbeat())
+        if (claimDeadline === null) return this.stop()
+      } catch (error) {
+        if (!isInfrastructure(error)) return this.stop()
+      }
+      if (this.#isStopped) return
+      this.#timer = setTimeout(() => void beat(), everyMs)
+      // Staying alive is the agent's affair.
+      this.#timer.unref()
+    }
+    await beat()
+  }
+
+  #isProgress(body: EventBody): boolean {
+    return body._tag === "steps.resolved" && body.progressed?.some((id) => id === this.#handoffId) === true
+  }
+}
