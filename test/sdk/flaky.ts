@@ -1,0 +1,54 @@
+/** Clients that stand before a real one: some calls fail as a store does, or are counted. */
+import { type CallOptions, type Client, Session } from "../../src/index.ts"
+import { SessionId, WorkflowId } from "../../src/machines/ids.ts"
+import { fail } from "../../src/runtime/errors.ts"
+
+type Name = "propose" | "receipt" | "complete" | "createRoot" | "claim" | "events" | "getSession"
+
+/** The same client, but a method goes through `before`, which may throw; the sessions that it opens go through it too. */
+const intercepted = (client: Client, name: Name, before: (...args: ReadonlyArray<unknown>) => void): Client => {
+  const outer: Client = new Proxy(client, {
+    get: (target, member) => {
+      const value: unknown = Reflect.get(target, member, target)
+      if (typeof value !== "function") return value
+      return (...args: ReadonlyArray<unknown>) => {
+        if (member === name) before(...args)
+        const answer: unknown = value.apply(target, args)
+        return answer instanceof Promise ? answer.then(again) : answer
+      }
+    },
+  })
+  const again = (answer: unknown): unknown => {
+    if (!(answer instanceof Session)) return answer
+    const { role, agent, parentSessionId: parent, handedOver: handoff, stateVersion } = answer
+    const workflowId = WorkflowId.make(answer.workflowId)
+    const sessionId = SessionId.make(answer.sessionId)
+    const parentSessionId = parent === null ? null : SessionId.make(parent)
+    return new Session(outer, { workflowId, sessionId, role, agent, parentSessionId, handoff, stateVersion, seq: 0 })
+  }
+  return outer
+}
+
+/** The first calls of a method fail with `storage_unavailable`, before they reach the runtime. */
+export const flaky = (
+  client: Client,
+  name: Name,
+  times: number,
+  onCall: (options: CallOptions | undefined) => void = () => {},
+): Client => {
+  let failures = 0
+  return intercepted(client, name, (_, options) => {
+    onCall(options as CallOptions | undefined)
+    if (failures >= times) return
+    failures += 1
+    throw fail("storage_unavailable", "The disk is away.")
+  })
+}
+
+export const counting = (client: Client, name: Name) => {
+  let calls = 0
+  const counted = intercepted(client, name, () => {
+    calls += 1
+  })
+  return { client: counted, calls: () => calls }
+}
