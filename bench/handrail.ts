@@ -1,4 +1,250 @@
-/** The system under test, for the benchmarks. Until there is one, only the floors are measured. */
-import type { Subject } from "./subject.ts"
+/** The system under test: Handrail as a user embeds it, with its stages measured. */
+import { join } from "node:path"
+import { Effect, Layer, ManagedRuntime } from "effect"
+import { Handrail, type Session } from "handrail"
+import { compile, makeRules } from "handrail/definition"
+import {
+  EmbeddedClient,
+  Governance,
+  type GovernanceService,
+  Journal,
+  journalOf,
+  StageClock,
+  type StageTotals,
+} from "handrail/effect"
+import { birth, type Command, decide, decideBirth, emptyArchive, evolve, type State, Tenant } from "handrail/machines"
+import type { Opened, Store, Subject } from "./subject.ts"
 
-export const handrail: Subject | undefined = undefined
+const workflowYaml = `
+schema_version: "1.0"
+workflow: bench
+roles:
+  - { name: lead, root: true }
+  - { name: worker, default_cost: 0.01 }
+handoffs:
+  - { from: lead, to: worker, claim_timeout: 2m, offer_timeout: 1h, completion: requires_progress }
+  - { from: worker, to: worker, claim_timeout: 10m, offer_timeout: 1h, completion: any }
+limits: { max_sessions: 100000000, max_active_sessions: 100000, max_cost: 100000000 }
+`
+
+const call = { tool: "scan", arguments: { path: "src/index.ts", depth: 3 }, estimatedCost: 0.02 }
+const summary = { task: "scan", change: "change-42", note: "look at what the change touches and say what is risky" }
+const result = { findings: 3, worst: "medium" }
+
+/** A runtime with a stage clock over a store. */
+const start = async (store: Store, dir: string) => {
+  const url = store === "memory" ? "memory:" : `sqlite:${join(dir, "bench.db")}`
+  const stageClock = Layer.succeed(StageClock, () => performance.now() * 1000)
+  const layer = Governance.layer.pipe(Layer.provideMerge(journalOf({ store: url })), Layer.provide(stageClock))
+  const runtime = ManagedRuntime.make(layer)
+  const [governance, journal] = await runtime.runPromise(Effect.all([Governance, Journal]))
+  const client = new EmbeddedClient({
+    governance,
+    tenant: Tenant.make("default"),
+    run: (effect) => runtime.runPromiseExit(effect),
+    close: () => runtime.dispose(),
+  })
+  return { client, governance, journal }
+}
+
+const lifecycle = async (client: EmbeddedClient, root: Session): Promise<void> => {
+  const { workflowId, sessionId: parentSessionId } = root
+  const { handoffId } = await root.handoff({ toRole: "worker", summary })
+  const child = await client.claim({ workflowId, handoffId, parentSessionId, role: "worker", agent: "worker" })
+  const [step] = await child.propose({ calls: [call] })
+  if (step === undefined) throw new Error("no step was admitted")
+  await child.receipt({ receipts: [{ stepId: step.stepId, outcome: "committed", actualCost: 0.02 }] })
+  await child.complete({ result })
+}
+
+/** Per command and stage, since the last reading. */
+const stageReader = (governance: GovernanceService, journal: Journal["Service"]) => {
+  let runtimeBefore: StageTotals = { mailbox: 0, decide: 0, encode: 0, answer: 0, commands: 0 }
+  let storeBefore: Readonly<Record<string, number>> = {}
+  return (): Readonly<Record<string, number>> => {
+    const now = governance.stages() ?? runtimeBefore
+    const store = journal.stages()
+    const commands = Math.max(1, now.commands - runtimeBefore.commands)
+    const of = (name: keyof StageTotals) => (now[name] - runtimeBefore[name]) / commands
+    const stored = (name: string) => ((store[name] ?? 0) - (storeBefore[name] ?? 0)) / commands
+    const reading = {
+      mailbox: of("mailbox"),
+      decide: of("decide"),
+      encode: of("encode"),
+      pack: stored("encode"),
+      sql: stored("sql"),
+      fsync: stored("fsync"),
+      fold: stored("fold"),
+      answer: of("answer"),
+    }
+    runtimeBefore = now
+    storeBefore = { ...store }
+    return reading
+  }
+}
+
+const open = async (store: Store, dir: string): Promise<Opened> => {
+  const { client, governance, journal } = await start(store, dir)
+  const roots: Array<Promise<Session> | undefined> = []
+  return {
+    lifecycle: async (index) => {
+      roots[index] ??= client.createRoot({
+        workflowId: `wf-${index}`,
+        role: "lead",
+        agent: "lead",
+        definition: workflowYaml,
+      })
+      const root = await roots[index]
+      await lifecycle(client, root)
+    },
+    stages: stageReader(governance, journal),
+    close: () => client.close(),
+  }
+}
+
+/** The rules alone, on one workflow in memory. */
+const rules = (): ((count: number) => void) => {
+  const compiled = compile({ file: "workflow.yaml", text: workflowYaml })
+  if (!compiled.ok) throw new Error("the benchmark's definition does not compile")
+  const made = makeRules(compiled.artifact)
+  let state: State | undefined
+  let ids = 0
+  const now = 1_790_000_000_000
+  const facts = {
+    now,
+    actor: "bench",
+    id: (kind: string) => `${kind}_${(ids++).toString(36)}` as never,
+    archive: emptyArchive,
+  }
+  const run = (command: unknown): never => {
+    const decision =
+      state === undefined
+        ? decideBirth("wf", command as Command, made, facts)
+        : decide(state, command as Command, facts)
+    if (decision._tag === "refused") throw new Error(decision.refusal.detail)
+    for (const body of decision.events) {
+      const event = { seq: (state?.seq ?? 0) + 1, at: now, actor: "bench", body }
+      state ??= birth(event, made)
+      evolve(state, event, [])
+    }
+    return decision.answer as never
+  }
+  const root: { sessionId: string } = run({
+    _tag: "createRoot",
+    workflowId: "wf",
+    role: "lead",
+    agent: "lead",
+    definitionHash: made.hash,
+  })
+  const micros = 20_000
+  return (count) => {
+    for (let done = 0; done < count; done += 5) {
+      const offered: { handoffId: string } = run({
+        _tag: "offer",
+        sessionId: root.sessionId,
+        toRole: "worker",
+        summary,
+      })
+      const { sessionId }: { sessionId: string } = run({
+        _tag: "claim",
+        workflowId: "wf",
+        handoffId: offered.handoffId,
+        parentSessionId: root.sessionId,
+        role: "worker",
+        agent: "worker",
+      })
+      const proposed: { steps: ReadonlyArray<{ stepId: string }> } = run({
+        _tag: "propose",
+        sessionId,
+        calls: [{ ...call, estimatedCost: micros }],
+      })
+      run({
+        _tag: "receipt",
+        sessionId,
+        receipts: [{ stepId: proposed.steps[0]?.stepId, outcome: "committed", actualCost: micros }],
+      })
+      run({ _tag: "complete", sessionId, result })
+    }
+  }
+}
+
+const stepsAtOnce = 64
+/** Commits `count` steps of a session, many to a command: how a long history comes about quickly. */
+const commitSteps = async (session: Session, count: number): Promise<void> => {
+  const calls = Array.from({ length: stepsAtOnce }, () => ({ tool: "scan", estimatedCost: 0 }))
+  const batch = async (size: number) => {
+    const steps = await session.propose({ calls: calls.slice(0, size) })
+    await session.receipt({ receipts: steps.map(({ stepId }) => ({ stepId, outcome: "committed" as const })) })
+  }
+  const lanes = 16
+  for (let left = count; left > 0; left -= lanes * stepsAtOnce)
+    await Promise.all(
+      Array.from({ length: lanes }, (_, lane) => Math.min(stepsAtOnce, left - lane * stepsAtOnce))
+        .filter((size) => size > 0)
+        .map(batch),
+    )
+}
+
+const history = async (dir: string, committedSteps: number) => {
+  const store = `sqlite:${join(dir, "history.db")}`
+  const builder = await Handrail.open({ store, synchronous: "normal" })
+  const root = await builder.createRoot({ workflowId: "long", role: "lead", agent: "lead", definition: workflowYaml })
+  await commitSteps(root, committedSteps)
+  await builder.close()
+  const runtime = await Handrail.open({ store })
+  const long = await runtime.attach({ sessionId: root.sessionId }, { workflowId: "long" })
+  const fresh = await runtime.createRoot({ workflowId: "fresh", role: "lead", agent: "lead", definition: workflowYaml })
+  const sessions = { long, fresh }
+  const open: { long?: string | undefined; fresh?: string | undefined } = {}
+  return {
+    openLong: async () => {
+      const opened = await Handrail.open({ store })
+      await opened.attach({ sessionId: root.sessionId }, { workflowId: "long" })
+      return opened
+    },
+    // A proposal and its receipt take turns, so that nothing piles up.
+    command: async (on: "long" | "fresh") => {
+      const stepId = open[on]
+      if (stepId === undefined) {
+        const [step] = await sessions[on].propose({ calls: [{ tool: "scan", estimatedCost: 0 }] })
+        open[on] = step?.stepId
+      } else {
+        await sessions[on].receipt({ receipts: [{ stepId, outcome: "committed" }] })
+        open[on] = undefined
+      }
+    },
+    close: () => runtime.close(),
+  }
+}
+
+/** A root with a hundred children, and theirs, until there are that many sessions. */
+const killTree = async (dir: string, sessions: number) => {
+  const runtime = await Handrail.open({ store: `sqlite:${join(dir, "tree.db")}` })
+  const root = await runtime.createRoot({ workflowId: "tree", role: "lead", agent: "lead", definition: workflowYaml })
+  const child = async (parent: Session): Promise<Session> => {
+    const { handoffId } = await parent.handoff({ toRole: "worker" })
+    const { workflowId, sessionId: parentSessionId } = parent
+    return runtime.claim({ workflowId, handoffId, parentSessionId, role: "worker", agent: "worker" })
+  }
+  const top = await Promise.all(Array.from({ length: 100 }, () => child(root)))
+  const left = sessions - 1 - top.length
+  for (let made = 0; made < left; made += 200)
+    await Promise.all(
+      Array.from({ length: Math.min(200, left - made) }, (_, i) => child(top[(made + i) % top.length] as Session)),
+    )
+  return {
+    kill: async () => {
+      const receipt = await runtime.kill({
+        workflowId: "tree",
+        scope: "subtree",
+        sessionId: root.sessionId,
+        reason: "bench",
+      })
+      if (receipt.counts.sessions !== sessions)
+        throw new Error(`killed ${receipt.counts.sessions} of ${sessions} sessions`)
+    },
+    close: () => runtime.close(),
+  }
+}
+
+export const handrail: Subject = { name: "handrail", open, rules, history, killTree }

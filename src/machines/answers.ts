@@ -4,8 +4,20 @@
  * An answer is plain JSON and whole: a repeated command with the same idempotency key gets this very value (I8). Money is
  * in decimal here, because an answer is for people and programs outside.
  */
-import type { Artifact, Fence, HandoffId, Json, KillId, PreparedRequestId, ResourceRef, SessionId, StepId, WorkflowId } from "./ids.ts"
+
 import type { KillScope } from "./commands.ts"
+import type {
+  Artifact,
+  Fence,
+  HandoffId,
+  Json,
+  KillId,
+  PreparedRequestId,
+  ResourceRef,
+  SessionId,
+  StepId,
+  WorkflowId,
+} from "./ids.ts"
 
 interface Versioned {
   /** The session's version after the command; grows with every event that changes the session. */
@@ -36,7 +48,14 @@ export interface SessionOpened extends Versioned {
 }
 
 export type HandoffStatus =
-  | "offered" | "claimed" | "in_progress" | "completed" | "failed" | "withdrawn" | "expired" | "killed"
+  | "offered"
+  | "claimed"
+  | "in_progress"
+  | "completed"
+  | "failed"
+  | "withdrawn"
+  | "expired"
+  | "killed"
 
 export interface HandoffOffered {
   readonly handoffId: HandoffId

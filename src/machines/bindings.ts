@@ -13,7 +13,10 @@ import { distinct } from "./resources.ts"
 const isName = Schema.is(Name)
 
 /** What the caller names and what the tool's contract binds from the arguments, together. */
-export const boundResources = (call: Call, contract: ToolContract | undefined): ReadonlyArray<ResourceRef> | Refusal => {
+export const boundResources = (
+  call: Call,
+  contract: ToolContract | undefined,
+): ReadonlyArray<ResourceRef> | Refusal => {
   const named = call.resources ?? []
   if (contract === undefined || contract.resources.length === 0) return distinct(named)
   const bound: Array<ResourceRef> = [...named]

@@ -5,6 +5,7 @@
  * (micro-units, branded ids, detached JSON). semantics.md §2 to §9 says what each does and when it is refused.
  */
 import { Schema } from "effect"
+import { bounds } from "./bounds.ts"
 import {
   Artifact,
   Count,
@@ -21,7 +22,6 @@ import {
   Text,
   WorkflowId,
 } from "./ids.ts"
-import { bounds } from "./bounds.ts"
 
 const opt = Schema.optionalKey
 const many = <S extends Schema.Constraint>(item: S, max: number, min = 0) =>

@@ -110,8 +110,10 @@ export const rebuildDeadlines = (state: State): void => {
   if (state.deadline !== null) state.deadlines.add({ at: state.deadline, kind: "workflow", id: "" })
   for (const handoff of state.handoffs.values()) {
     if (handoff.deadline === null) continue
-    if (handoff.status === "offered") state.deadlines.add({ at: handoff.deadline, kind: "offer", id: handoff.handoffId })
-    if (handoff.status === "claimed") state.deadlines.add({ at: handoff.deadline, kind: "claim", id: handoff.handoffId })
+    if (handoff.status === "offered")
+      state.deadlines.add({ at: handoff.deadline, kind: "offer", id: handoff.handoffId })
+    if (handoff.status === "claimed")
+      state.deadlines.add({ at: handoff.deadline, kind: "claim", id: handoff.handoffId })
   }
   for (const prepared of state.prepared.values())
     state.deadlines.add({ at: prepared.deadline, kind: "prepared", id: prepared.preparedRequestId })

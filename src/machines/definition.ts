@@ -41,10 +41,7 @@ export const EvidenceClass = Schema.Literals(["local_transaction", "ack_only", "
 /** Where a tool's call finds the key of a resource: a path of member names into its arguments, or a constant. */
 export const ResourceBinding = Schema.Struct({
   name: Name,
-  key: Schema.Union([
-    Schema.Struct({ path: Schema.Array(Schema.String) }),
-    Schema.Struct({ constant: Name }),
-  ]),
+  key: Schema.Union([Schema.Struct({ path: Schema.Array(Schema.String) }), Schema.Struct({ constant: Name })]),
 })
 export type ResourceBinding = typeof ResourceBinding.Type
 

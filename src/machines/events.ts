@@ -9,7 +9,18 @@
 import { Schema } from "effect"
 import { KillScope } from "./commands.ts"
 import {
-  Artifact, Count, Fence, HandoffId, KillId, Name, Positive, PreparedRequestId, ResourceRef, SessionId, StepId, WorkflowId,
+  Artifact,
+  Count,
+  Fence,
+  HandoffId,
+  KillId,
+  Name,
+  Positive,
+  PreparedRequestId,
+  ResourceRef,
+  SessionId,
+  StepId,
+  WorkflowId,
 } from "./ids.ts"
 
 const opt = Schema.optionalKey
@@ -147,7 +158,10 @@ export const HandoffReclaimed = Schema.TaggedStruct("handoff.reclaimed", {
   admitted,
   ends,
 })
-export const HandoffWithdrawn = Schema.TaggedStruct("handoff.withdrawn", { handoffId: HandoffId, reason: Schema.String })
+export const HandoffWithdrawn = Schema.TaggedStruct("handoff.withdrawn", {
+  handoffId: HandoffId,
+  reason: Schema.String,
+})
 export const HandoffExpired = Schema.TaggedStruct("handoff.expired", { handoffId: HandoffId })
 export const Killed = Schema.TaggedStruct("killed", {
   killId: KillId,
@@ -166,9 +180,23 @@ export const LimitsRaised = Schema.TaggedStruct("limits.raised", {
 })
 
 export const EventBody = Schema.Union([
-  WorkflowCreated, HandoffOffered, HandoffClaimed, BudgetReserved, BudgetReturned, UsageSettled, StepsProposed,
-  StepsResolved, LeaseRenewed, ResourcesReleased, SessionCompleted, SessionFailed, HandoffReclaimed, HandoffWithdrawn,
-  HandoffExpired, Killed, LimitsRaised,
+  WorkflowCreated,
+  HandoffOffered,
+  HandoffClaimed,
+  BudgetReserved,
+  BudgetReturned,
+  UsageSettled,
+  StepsProposed,
+  StepsResolved,
+  LeaseRenewed,
+  ResourcesReleased,
+  SessionCompleted,
+  SessionFailed,
+  HandoffReclaimed,
+  HandoffWithdrawn,
+  HandoffExpired,
+  Killed,
+  LimitsRaised,
 ])
 export type EventBody = typeof EventBody.Type
 export type EventTag = EventBody["_tag"]

@@ -52,10 +52,7 @@ export const fromMicros = (micros: Micros): number => micros / 1e6
 export const Money = Schema.Finite.check(
   Schema.isBetween({ minimum: 0, maximum: maxAmount }, { expected: "an amount of 0 to 1000000000" }),
 ).pipe(
-  Schema.decodeTo(
-    Schema.Int,
-    SchemaTransformation.transform<Micros, number>({ decode: toMicros, encode: fromMicros }),
-  ),
+  Schema.decodeTo(Schema.Int, SchemaTransformation.transform<Micros, number>({ decode: toMicros, encode: fromMicros })),
 )
 
 /** A count of things: an integer of 0 to 2^53 - 1. */

@@ -139,7 +139,10 @@ const overdrawn = (
 /** `max_depth` is checked against the depth that a child session would have. */
 export const checkDepth = (state: State, role: string, depth: number): Refusal | undefined => {
   const roleMax = state.roleLimits.get(role)?.maxDepth ?? null
-  for (const [max, whose] of [[state.limits.maxDepth, null], [roleMax, role]] as const)
+  for (const [max, whose] of [
+    [state.limits.maxDepth, null],
+    [roleMax, role],
+  ] as const)
     if (max !== null && depth > max) return exceeded("maxDepth", whose, max, depth - 1, 0, 1)
   return undefined
 }

@@ -24,7 +24,10 @@ export class Takes {
   readonly #state: State
   readonly #archive: ReadonlyMap<string, ResourceRow>
   readonly #session: Session
-  readonly #taken = new Map<string, { fence: number; steps: number; owner: SessionId | null; lastStep: StepId | null }>()
+  readonly #taken = new Map<
+    string,
+    { fence: number; steps: number; owner: SessionId | null; lastStep: StepId | null }
+  >()
 
   constructor(state: State, session: Session, archive: ReadonlyMap<string, ResourceRow>) {
     this.#state = state
@@ -92,18 +95,22 @@ export class Takes {
     const named = `${ref.name} ${ref.key}`
     if (rule.mode === "single_writer") {
       if (now.owner === null || now.owner === this.#session.sessionId) return undefined
-      return refuse(
-        "resource_owned",
-        `Session ${now.owner} owns ${named}. Wait until it releases it or ends.`,
-        { resource: ref.name, key: ref.key, owner: now.owner },
-      )
+      return refuse("resource_owned", `Session ${now.owner} owns ${named}. Wait until it releases it or ends.`, {
+        resource: ref.name,
+        key: ref.key,
+        owner: now.owner,
+      })
     }
     if (now.steps === 0) return undefined
     if (rule.mode === "serial_only" && wait) return "queued"
     const holder = now.lastStep ?? holderOf(this.#state, resourceKey(ref))
     const facts = { resource: ref.name, key: ref.key, holder, session: sessionOf(this.#state, holder, this.#session) }
     return rule.mode === "serial_only"
-      ? refuse("resource_busy", `Step ${holder} is before this call on ${named}. Propose with wait to be queued.`, facts)
+      ? refuse(
+          "resource_busy",
+          `Step ${holder} is before this call on ${named}. Propose with wait to be queued.`,
+          facts,
+        )
       : refuse("resource_pending", `Step ${holder} holds ${named} and is unresolved. Wait for its receipt.`, facts)
   }
 }

@@ -4,14 +4,24 @@
  * Only what can't be derived is written. The sets that sessions and resources carry follow from the things themselves, in the
  * order in which those stand, so `restore(take(state))` behaves in every way like `state` (I9).
  */
-import type { Limits } from "./definition.ts"
+
 import { rebuildDeadlines } from "./deadlines.ts"
+import type { Limits } from "./definition.ts"
 import type { KillId, SessionId, WorkflowId } from "./ids.ts"
 import { resourceKey } from "./ids.ts"
 import type { Account } from "./ledger.ts"
 import type { WorkflowStatus } from "./projection.ts"
 import type { Rules } from "./rules.ts"
-import { emptyState, type Handoff, type OpenKill, type Prepared, type ResourceState, type Session, type State, type Step } from "./state.ts"
+import {
+  emptyState,
+  type Handoff,
+  type OpenKill,
+  type Prepared,
+  type ResourceState,
+  type Session,
+  type State,
+  type Step,
+} from "./state.ts"
 
 /** Raised when a stored snapshot can't be read by a newer version; such a snapshot is ignored and the journal is folded. */
 export const snapshotVersion = 1

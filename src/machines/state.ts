@@ -12,7 +12,17 @@ import { bounds } from "./bounds.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Limits, Resource } from "./definition.ts"
 import type {
-  Artifact, Fence, HandoffId, Json, KillId, Micros, PreparedRequestId, ResourceRef, SessionId, StepId, WorkflowId,
+  Artifact,
+  Fence,
+  HandoffId,
+  Json,
+  KillId,
+  Micros,
+  PreparedRequestId,
+  ResourceRef,
+  SessionId,
+  StepId,
+  WorkflowId,
 } from "./ids.ts"
 import { type Account, openAccount } from "./ledger.ts"
 import type { SessionStatus, WorkflowStatus } from "./projection.ts"

@@ -112,7 +112,11 @@ export interface ResourceSummary {
   readonly version: number
   readonly owner: SessionId | null
   /** Unresolved steps on it, first come first. */
-  readonly steps: ReadonlyArray<{ readonly stepId: StepId; readonly sessionId: SessionId; readonly status: Step["status"] }>
+  readonly steps: ReadonlyArray<{
+    readonly stepId: StepId
+    readonly sessionId: SessionId
+    readonly status: Step["status"]
+  }>
 }
 
 /** Everything that is open in a workflow, and its ledger. What has ended is listed by the runtime from the projections. */

@@ -8,21 +8,22 @@
  *
  * It is a plain object driven by callbacks, because a fiber and a deferred for each command would cost more than the rules.
  */
-import { birth as stateBefore, evolve } from "../machines/evolve/index.ts"
-import { decide, decideBirth } from "../machines/decide/index.ts"
+
+import type { Command } from "../machines/commands.ts"
 import type { Decision, Facts } from "../machines/decide/context.ts"
 import { isDue } from "../machines/decide/deadlines.ts"
+import { decide, decideBirth } from "../machines/decide/index.ts"
 import { needs, needsAlso, presumedNew } from "../machines/decide/needs.ts"
-import type { Command } from "../machines/commands.ts"
 import type { EventBody, JournalEvent } from "../machines/events.ts"
+import { evolve, birth as stateBefore } from "../machines/evolve/index.ts"
 import type { Json, Tenant, WorkflowId } from "../machines/ids.ts"
-import { type Archive, type ArchiveRefs, type AnswerRow, emptyArchive } from "../machines/projection.ts"
+import { type AnswerRow, type Archive, type ArchiveRefs, emptyArchive } from "../machines/projection.ts"
 import { takeSnapshot } from "../machines/snapshot.ts"
 import { openThings, type State } from "../machines/state.ts"
+import type { ActorHost } from "./ActorHost.ts"
 import { AnswerCache } from "./AnswerCache.ts"
 import { Batch } from "./Batch.ts"
 import { fail, fromRefusal, fromStorage, type WorkflowError } from "./errors.ts"
-import type { ActorHost } from "./ActorHost.ts"
 import { type Append, type Appended, genesisHash, type StorageError } from "./Journal.ts"
 import { limits } from "./limits.ts"
 import type { CommandWork, Work } from "./Work.ts"
@@ -70,13 +71,16 @@ export class Actor {
       work.settle(fail("overloaded", `${limits.mailbox} commands wait for workflow ${this.workflowId}.`), undefined)
       return
     }
+    const stages = this.#host.stages
+    if (stages !== undefined) work.since = stages.now()
     this.#mailbox.push(work)
     this.#schedule()
   }
 
   /** Looks at its deadlines, as a request that nobody waits for. */
   wake(): void {
-    if (this.#mailbox.length === 0) this.submit({ _tag: "query", read: () => null, settle: () => {}, tries: 0, archive: undefined, readBack: false })
+    if (this.#mailbox.length === 0)
+      this.submit({ _tag: "query", read: () => null, settle: () => {}, tries: 0, archive: undefined, readBack: false })
   }
 
   /** Nothing waits, nothing is being written, nobody listens: it can be put away without anybody noticing. */
@@ -114,6 +118,18 @@ export class Actor {
   // ---- deciding ----
 
   #drain(): void {
+    const stages = this.#host.stages
+    if (stages === undefined) return this.#decideAll()
+    const { totals } = stages
+    const start = stages.now()
+    const encoded = totals.encode
+    for (const { since } of this.#mailbox) totals.mailbox += start - (since ?? start)
+    totals.commands += this.#mailbox.length
+    this.#decideAll()
+    totals.decide += stages.now() - start - (totals.encode - encoded)
+  }
+
+  #decideAll(): void {
     this.lastUsed = this.#host.now()
     const waiting = this.#mailbox
     this.#mailbox = []
@@ -229,9 +245,12 @@ export class Actor {
       this.#answers.startsEmpty()
     }
     evolve(this.#state, event, batch.projections)
+    const stages = this.#host.stages
+    const start = stages?.now() ?? 0
     const text = JSON.stringify(event)
     this.#hash = this.#host.hash(this.#hash + text)
     batch.entries.push({ seq, text, hash: this.#hash })
+    if (stages !== undefined) stages.totals.encode += stages.now() - start
   }
 
   #batch(): Batch {
@@ -358,7 +377,10 @@ export class Actor {
     this.#durableSeq = batch.expectedSeq + batch.entries.length
     if (batch.snapshot !== undefined) this.#snapshotSeq = batch.snapshot.seq
     if (batch.entries.length > 0) this.#host.announce(this)
+    const stages = this.#host.stages
+    const start = stages?.now() ?? 0
     batch.answer()
+    if (stages !== undefined) stages.totals.answer += stages.now() - start
     this.#next()
   }
 
@@ -397,7 +419,8 @@ export class Actor {
   #existing(again: ReadonlyArray<Work>, { kind, id }: Extract<Appended, { readonly _tag: "exists" }>): void {
     const named = again.filter(
       (work): work is CommandWork =>
-        work._tag === "command" && (kind === "session" ? "sessionId" : "handoffId") in work.command &&
+        work._tag === "command" &&
+        (kind === "session" ? "sessionId" : "handoffId") in work.command &&
         (work.command as { readonly sessionId?: string; readonly handoffId?: string })[`${kind}Id`] === id,
     )
     const refs: ArchiveRefs = kind === "session" ? { sessions: [id] } : { handoffs: [id] }

@@ -1,12 +1,16 @@
 /** What an actor asks of the runtime around it: time, ids, the store, and a turn to run. All of it can be simulated. */
-import type { Archive, ArchiveRefs } from "../machines/projection.ts"
+
 import type { NewIds } from "../machines/decide/context.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
+import type { Archive, ArchiveRefs } from "../machines/projection.ts"
 import type { Actor, LoadedState } from "./Actor.ts"
 import type { WorkflowError } from "./errors.ts"
 import type { StorageError } from "./Journal.ts"
+import type { Stages } from "./Stages.ts"
 
 export interface ActorHost {
+  /** Measures the stages of a command; undefined where nobody asked for it. */
+  readonly stages: Stages | undefined
   /** Epoch ms. */
   now(): number
   id<K extends keyof NewIds>(kind: K): NewIds[K]

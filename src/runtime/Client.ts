@@ -4,12 +4,11 @@
  * Embedded, over HTTP or in a cluster: the same methods, the same answers, the same errors (`WorkflowError`, by `code`). Inputs
  * are the encoded commands of `machines/commands.ts`, with decimal money; answers are plain JSON.
  */
-import type { Answers } from "../machines/answers.ts"
+import type { Answers, KillReceipt, SessionView } from "../machines/answers.ts"
 import type { InputOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import type { HandoffRow, SessionRow, WorkflowRow, WorkflowStatus } from "../machines/projection.ts"
 import type { HandoffSummary, OpenView, SessionSummary } from "../machines/views.ts"
-import type { SessionView, KillReceipt } from "../machines/answers.ts"
 import type { Page } from "./Journal.ts"
 import type { Session } from "./Session.ts"
 

@@ -70,7 +70,10 @@ export class Committer {
     }
   }
 
-  #written(actors: ReadonlyArray<Actor>, exit: Exit.Exit<ReadonlyArray<Parameters<Actor["appended"]>[0]>, StorageError>): void {
+  #written(
+    actors: ReadonlyArray<Actor>,
+    exit: Exit.Exit<ReadonlyArray<Parameters<Actor["appended"]>[0]>, StorageError>,
+  ): void {
     this.#inFlight -= 1
     // The next group goes first: the journal works on it while the answers of this one are given.
     if (this.#enlisted.size > 0) this.#write()

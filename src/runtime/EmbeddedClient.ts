@@ -4,16 +4,25 @@
  * Promises outside, the actor's callback inside: a command costs one promise and no fiber.
  */
 import { Cause, Effect, Exit, Schema } from "effect"
-import { canonical } from "../machines/canonical.ts"
-import { compile, fromArtifact, formatDiagnostics, makeRules } from "../definition/index.ts"
+import { compile, formatDiagnostics, fromArtifact, makeRules } from "../definition/index.ts"
 import type { Answers, KillReceipt, SessionView } from "../machines/answers.ts"
+import { canonicalJson } from "../machines/canonical.ts"
 import type { CommandName, CommandOf, InputOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import { type Json, SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
 import type { HandoffRow, SessionRow, WorkflowRow } from "../machines/projection.ts"
 import type { Rules } from "../machines/rules.ts"
 import { openView, sessionView } from "../machines/views.ts"
-import type { CallOptions, Client, CreateRootInput, DefinitionInput, EventsInput, ListMembers, ListWorkflows, WorkflowView } from "./Client.ts"
+import type {
+  CallOptions,
+  Client,
+  CreateRootInput,
+  DefinitionInput,
+  EventsInput,
+  ListMembers,
+  ListWorkflows,
+  WorkflowView,
+} from "./Client.ts"
 import { decodeCommand } from "./decode.ts"
 import { closedError, fail, fromStorage, WorkflowError } from "./errors.ts"
 import type { GovernanceService } from "./Governance.ts"
@@ -229,7 +238,7 @@ export class EmbeddedClient implements Client {
 
   /** The rules of a definition, compiled once for each text. */
   #birth(definition: DefinitionInput): Birth {
-    const text = typeof definition === "string" ? definition : canonical(definition)
+    const text = typeof definition === "string" ? definition : canonicalJson(definition)
     const known = this.#births.get(text)
     if (known !== undefined) return known
     const result = compiled(definition)
@@ -239,7 +248,7 @@ export class EmbeddedClient implements Client {
       })
     const rules = makeRules(result.artifact)
     this.#options.governance.loader.keep(rules)
-    const birth = { rules, text: canonical(result.artifact.definition) }
+    const birth = { rules, text: canonicalJson(result.artifact.definition) }
     if (this.#births.size >= limits.definitions) this.#births.clear()
     this.#births.set(text, birth)
     return birth
@@ -314,4 +323,3 @@ const endedSession = (row: SessionRow, seq: number): SessionView => ({
   stateVersion: row.version,
   seq,
 })
-

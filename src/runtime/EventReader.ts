@@ -42,8 +42,8 @@ export class EventReader {
   }
 
   /** The next events, at least one; fails with `Cause.Done` once the reader is closed. One caller at a time. */
-  readonly pull: Effect.Effect<readonly [JournalEvent, ...Array<JournalEvent>], WorkflowError | Cause.Done> = Effect.suspend(
-    () => {
+  readonly pull: Effect.Effect<readonly [JournalEvent, ...Array<JournalEvent>], WorkflowError | Cause.Done> =
+    Effect.suspend(() => {
       if (this.#closed) return Cause.done()
       if (!this.#hinted) return Effect.andThen(this.#hint, this.pull)
       this.#hinted = false
@@ -54,8 +54,7 @@ export class EventReader {
         this.#after = rest.at(-1)?.seq ?? first.seq
         return Effect.succeed([first, ...rest] as const)
       })
-    },
-  )
+    })
 
   close(): void {
     if (this.#closed) return

@@ -6,10 +6,10 @@
  *
  * `submit` is the fast path for the promise API, with a callback; `execute` is the same as an Effect.
  */
-import { Clock, Context, Deferred, Effect, Exit, Layer, Latch, Scheduler, Stream } from "effect"
-import { canonical } from "../machines/canonical.ts"
+import { Clock, Context, Deferred, Effect, Exit, Latch, Layer, Scheduler, Stream } from "effect"
 import { sha256Hex } from "../definition/index.ts"
 import type { Answers } from "../machines/answers.ts"
+import { canonicalJson } from "../machines/canonical.ts"
 import type { Command, CommandName, CommandOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import { type SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
@@ -19,13 +19,14 @@ import type { State } from "../machines/state.ts"
 import type { Actor } from "./Actor.ts"
 import type { ActorHost } from "./ActorHost.ts"
 import { Committer } from "./Committer.ts"
-import { closedError, fail, fromStorage, WorkflowError } from "./errors.ts"
 import { EventReader } from "./EventReader.ts"
+import { closedError, fail, fromStorage, type WorkflowError } from "./errors.ts"
 import { makeIds } from "./Ids.ts"
 import { Journal, type StorageError, StorageUnavailable } from "./Journal.ts"
-import { limits } from "./limits.ts"
 import { Loader } from "./Loader.ts"
+import { limits } from "./limits.ts"
 import { Registry } from "./Registry.ts"
+import { StageClock, Stages, type StageTotals } from "./Stages.ts"
 import type { Settle, Work } from "./Work.ts"
 
 /** What goes with a command beside its content. */
@@ -57,6 +58,8 @@ export interface GovernanceService {
   readonly loader: Loader
   /** Figures for people who watch it. */
   gauges(): { readonly actors: number; readonly waiting: number; readonly groups: number; readonly appends: number }
+  /** Microseconds by stage since the start, and how many commands they are of; undefined without a `StageClock`. */
+  stages(): StageTotals | undefined
   readonly close: Effect.Effect<void>
 }
 
@@ -75,6 +78,8 @@ const make = Effect.gen(function* () {
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   const dispatcher = scheduler.makeDispatcher()
   const wakeUp = yield* Latch.make()
+  const stageClock = yield* StageClock
+  const stages = stageClock === undefined ? undefined : new Stages(stageClock)
   const loader = new Loader(journal)
   const counts = { waiting: 0, groups: 0, appends: 0 }
   const readers = new Map<string, Set<() => void>>()
@@ -90,6 +95,7 @@ const make = Effect.gen(function* () {
     },
   })
   const host: ActorHost = {
+    stages,
     now: () => clock.currentTimeMillisUnsafe(),
     id,
     hash: sha256Hex,
@@ -151,7 +157,7 @@ const make = Effect.gen(function* () {
       command,
       actor,
       key,
-      fingerprint: key === undefined ? "" : sha256Hex(canonical(command)),
+      fingerprint: key === undefined ? "" : sha256Hex(canonicalJson(command)),
       birth,
       settle: counted((error, answer) => {
         if (error === undefined) rememberSession(registry, tenant, workflowId, command, answer)
@@ -298,6 +304,7 @@ const make = Effect.gen(function* () {
     reader: trackedReader,
     journal,
     loader,
+    stages: () => (stages === undefined ? undefined : { ...stages.totals }),
     gauges: () => ({ actors: registry.size, ...counts }),
     close,
   })

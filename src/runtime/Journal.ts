@@ -9,8 +9,8 @@
  * A store decides nothing and reads no clock.
  */
 import { Context, type Effect, Schema } from "effect"
-import type { Archive, ArchiveRefs, HandoffRow, Projection, SessionRow, WorkflowRow } from "../machines/projection.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
+import type { Archive, ArchiveRefs, HandoffRow, Projection, SessionRow, WorkflowRow } from "../machines/projection.ts"
 
 /** The store could not carry out the call: nothing of it was written, and it may be tried again. */
 export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()("StorageUnavailable", {

@@ -11,10 +11,17 @@ import type { JournalEvent } from "../machines/events.ts"
 import { birth, evolve } from "../machines/evolve/index.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
 import type { Rules } from "../machines/rules.ts"
-import { restoreSnapshot, snapshotVersion, type StoredState } from "../machines/snapshot.ts"
+import { restoreSnapshot, type StoredState, snapshotVersion } from "../machines/snapshot.ts"
 import type { State } from "../machines/state.ts"
 import type { LoadedState } from "./Actor.ts"
-import { genesisHash, type Journal, type Loaded, StorageCorrupt, type StorageError, type StoredDefinition } from "./Journal.ts"
+import {
+  genesisHash,
+  type Journal,
+  type Loaded,
+  StorageCorrupt,
+  type StorageError,
+  type StoredDefinition,
+} from "./Journal.ts"
 import { limits } from "./limits.ts"
 
 const corrupt = (workflowId: WorkflowId, detail: string, seq?: number): StorageCorrupt =>
@@ -47,7 +54,10 @@ export class Loader {
             catch: (cause) =>
               cause instanceof StorageCorrupt
                 ? cause
-                : corrupt(workflowId, `Workflow ${workflowId} does not fold: ${cause instanceof Error ? cause.message : "unknown"}.`),
+                : corrupt(
+                    workflowId,
+                    `Workflow ${workflowId} does not fold: ${cause instanceof Error ? cause.message : "unknown"}.`,
+                  ),
           }),
     )
   }

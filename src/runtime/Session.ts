@@ -4,8 +4,18 @@
  * It keeps no state of its own but the last version it heard of; the truth is in the journal.
  */
 import type {
-  Beat, HandoffChanged, HandoffGrant, HandoffOffered, KillReceipt, Prepared, ProposedStep, Receipted, Released, SessionEnded,
-  SessionOpened, SessionView,
+  Beat,
+  HandoffChanged,
+  HandoffGrant,
+  HandoffOffered,
+  KillReceipt,
+  Prepared,
+  ProposedStep,
+  Receipted,
+  Released,
+  SessionEnded,
+  SessionOpened,
+  SessionView,
 } from "../machines/answers.ts"
 import type { InputOf } from "../machines/commands.ts"
 import type { CallOptions, Client } from "./Client.ts"
@@ -90,7 +100,10 @@ export class Session {
   }
 
   /** Kills this session alone, or with everything below it. */
-  kill(input: { readonly scope: "session" | "subtree"; readonly reason: string }, options?: CallOptions): Promise<KillReceipt> {
+  kill(
+    input: { readonly scope: "session" | "subtree"; readonly reason: string },
+    options?: CallOptions,
+  ): Promise<KillReceipt> {
     return this.#client.kill({ ...input, sessionId: this.sessionId }, this.#with(options))
   }
 

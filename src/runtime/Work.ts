@@ -16,6 +16,8 @@ interface Common {
   archive: Archive | undefined
   /** Whether `archive` holds all that its decision needs on the present state. */
   readBack: boolean
+  /** When it entered the mailbox, in the microseconds of the stage clock. */
+  since?: number
 }
 
 export interface CommandWork extends Common {

@@ -6,16 +6,50 @@
 import { Result, Schema, SchemaIssue } from "effect"
 import { bounds } from "../machines/bounds.ts"
 import {
-  Attach, Claim, type CommandName, type CommandOf, Complete, CompleteHandoff, CreateRoot, Fail, FailHandoff, Heartbeat, Kill,
-  Offer, Preflight, Propose, RaiseLimits, Receipt, Reclaim, Release, ResolveStep, Tick, Withdraw,
+  Attach,
+  Claim,
+  type CommandName,
+  type CommandOf,
+  Complete,
+  CompleteHandoff,
+  CreateRoot,
+  Fail,
+  FailHandoff,
+  Heartbeat,
+  Kill,
+  Offer,
+  Preflight,
+  Propose,
+  RaiseLimits,
+  Receipt,
+  Reclaim,
+  Release,
+  ResolveStep,
+  Tick,
+  Withdraw,
 } from "../machines/commands.ts"
 import type { Json } from "../machines/ids.ts"
 import { fail, WorkflowError } from "./errors.ts"
 
 const schemas = {
-  createRoot: CreateRoot, claim: Claim, attach: Attach, offer: Offer, preflight: Preflight, propose: Propose, receipt: Receipt,
-  heartbeat: Heartbeat, release: Release, complete: Complete, fail: Fail, completeHandoff: CompleteHandoff,
-  failHandoff: FailHandoff, reclaim: Reclaim, withdraw: Withdraw, kill: Kill, resolveStep: ResolveStep, raiseLimits: RaiseLimits,
+  createRoot: CreateRoot,
+  claim: Claim,
+  attach: Attach,
+  offer: Offer,
+  preflight: Preflight,
+  propose: Propose,
+  receipt: Receipt,
+  heartbeat: Heartbeat,
+  release: Release,
+  complete: Complete,
+  fail: Fail,
+  completeHandoff: CompleteHandoff,
+  failHandoff: FailHandoff,
+  reclaim: Reclaim,
+  withdraw: Withdraw,
+  kill: Kill,
+  resolveStep: ResolveStep,
+  raiseLimits: RaiseLimits,
   tick: Tick,
 } as const satisfies { readonly [K in CommandName]: Schema.Constraint }
 
@@ -23,9 +57,9 @@ type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
 /** Stops at the first mistake: what a correct input costs. Only a wrong one is read again for all of them. */
 const quick = (schema: Schema.Codec<unknown, unknown>): Decode =>
   Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
-const decoders = Object.fromEntries(
-  Object.entries(schemas).map(([name, schema]) => [name, quick(schema)]),
-) as { readonly [K in CommandName]: Decode }
+const decoders = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, quick(schema)])) as {
+  readonly [K in CommandName]: Decode
+}
 
 /** The members in which a caller can send any amount of JSON. */
 const heavy = ["summary", "artifacts", "result", "calls", "receipts"] as const
@@ -68,7 +102,9 @@ const jsonOf = (value: unknown): string | undefined => {
 /** The command of a caller's input, or why it is none. */
 export const decodeCommand = <K extends CommandName>(name: K, input: object): CommandOf<K> | WorkflowError => {
   if (typeof input !== "object" || input === null)
-    return fail("invalid_request", `${name} takes an object.`, { errors: [{ path: "", message: "Expected an object" }] })
+    return fail("invalid_request", `${name} takes an object.`, {
+      errors: [{ path: "", message: "Expected an object" }],
+    })
   const detached = detach(name, input)
   if (detached instanceof WorkflowError) return detached
   const decoded = decoders[name](detached)

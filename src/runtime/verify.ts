@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect"
 import { sha256Hex } from "../definition/index.ts"
-import { canonical } from "../machines/canonical.ts"
+import { canonicalJson } from "../machines/canonical.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import { birth, evolve } from "../machines/evolve/index.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
@@ -15,8 +15,8 @@ import type { HandoffRow, Projection, SessionRow, WorkflowRow } from "../machine
 import { takeSnapshot } from "../machines/snapshot.ts"
 import type { State } from "../machines/state.ts"
 import { type Entry, genesisHash, type Journal, type Page, type StorageError } from "./Journal.ts"
-import { limits } from "./limits.ts"
 import { Loader } from "./Loader.ts"
+import { limits } from "./limits.ts"
 
 export interface Problem {
   readonly workflowId: string
@@ -68,7 +68,9 @@ export const verifyWorkflow = (
     const loader = new Loader(journal)
     const loaded = yield* Effect.result(loader.load(tenant, workflowId))
     if (loaded._tag === "Failure" && loaded.failure._tag === "StorageUnavailable") return yield* loaded.failure
-    const stored = yield* journal.load(tenant, workflowId).pipe(Effect.catchTag("StorageCorrupt", () => Effect.succeed(undefined)))
+    const stored = yield* journal
+      .load(tenant, workflowId)
+      .pipe(Effect.catchTag("StorageCorrupt", () => Effect.succeed(undefined)))
     if (stored === undefined) return fold.report("The workflow can't be loaded.")
     if (sha256Hex(stored.definition.text) !== stored.definition.hash)
       return fold.report("Its definition does not have the hash that it is pinned to.")
@@ -109,7 +111,10 @@ const everything = <A>(next: (cursor: string | null) => Effect.Effect<Page<A>, S
 /** Two states are the same when everything that they hold is; the order of free resources is theirs alone. */
 const stateText = (state: State): string => {
   const { resources, ...rest } = takeSnapshot(state)
-  return canonical({ ...rest, resources: [...resources].sort((a, b) => (canonical(a.ref) < canonical(b.ref) ? -1 : 1)) })
+  return canonicalJson({
+    ...rest,
+    resources: [...resources].sort((a, b) => (canonicalJson(a.ref) < canonicalJson(b.ref) ? -1 : 1)),
+  })
 }
 
 /** The fold of one workflow's journal, with the rows that ought to follow from it. */
@@ -156,7 +161,8 @@ class Fold {
   }
 
   compareWorkflow(row: WorkflowRow): void {
-    if (canonical(row) !== canonical(this.#workflow)) this.note("Its row in workflows does not follow from its events.")
+    if (canonicalJson(row) !== canonicalJson(this.#workflow))
+      this.note("Its row in workflows does not follow from its events.")
   }
 
   compareSessions(rows: ReadonlyArray<SessionRow>): void {
@@ -170,10 +176,11 @@ class Fold {
   #compare<A>(what: string, rows: ReadonlyArray<A>, expected: ReadonlyMap<string, A>, idOf: (row: A) => string): void {
     for (const row of rows) {
       const id = idOf(row)
-      if (canonical(row) !== canonical(expected.get(id)))
+      if (canonicalJson(row) !== canonicalJson(expected.get(id)))
         this.note(`The row of ${what} ${id} does not follow from the events.`)
     }
-    if (rows.length !== expected.size) this.note(`There are ${rows.length} ${what} rows, and ${expected.size} in the events.`)
+    if (rows.length !== expected.size)
+      this.note(`There are ${rows.length} ${what} rows, and ${expected.size} in the events.`)
   }
 
   #broken(problem: string, seq: number = this.seq + 1): false {
@@ -218,7 +225,13 @@ class Fold {
       }
       case "handoffCompleted": {
         const { handoffId, at, result, artifacts } = change
-        this.#handoff(handoffId, { status: "completed", deadline: null, updatedAt: at, result, resultArtifacts: artifacts })
+        this.#handoff(handoffId, {
+          status: "completed",
+          deadline: null,
+          updatedAt: at,
+          result,
+          resultArtifacts: artifacts,
+        })
         return
       }
       case "handoffsKilled":

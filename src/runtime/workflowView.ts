@@ -20,14 +20,8 @@ export const workflowView = (
     const openHandoffs = new Set(open.handoffs.map((handoff) => handoff.handoffId))
     return {
       ...open,
-      sessions: [
-        ...open.sessions,
-        ...sessions.items.filter((row) => !known.has(row.sessionId)).map(sessionOf),
-      ],
-      handoffs: [
-        ...open.handoffs,
-        ...handoffs.items.filter((row) => !openHandoffs.has(row.handoffId)).map(handoffOf),
-      ],
+      sessions: [...open.sessions, ...sessions.items.filter((row) => !known.has(row.sessionId)).map(sessionOf)],
+      handoffs: [...open.handoffs, ...handoffs.items.filter((row) => !openHandoffs.has(row.handoffId)).map(handoffOf)],
     }
   })
 

@@ -3,7 +3,7 @@
  */
 import { Clock, Effect, Exit, Layer, ManagedRuntime } from "effect"
 import { artifactOf, makeRules } from "../../src/definition/index.ts"
-import { canonical } from "../../src/machines/canonical.ts"
+import { canonicalJson } from "../../src/machines/canonical.ts"
 import type { Command } from "../../src/machines/commands.ts"
 import type { Definition } from "../../src/machines/definition.ts"
 import type { JournalEvent } from "../../src/machines/events.ts"
@@ -46,7 +46,7 @@ export const runtimeSut = (store: StoreFactory, runs: number): SutFactory => ({
 })
 
 type Birth = NonNullable<Submission["birth"]>
-const birthOf = (definition: Definition): Birth => ({ rules: makeRules(artifactOf(definition)), text: canonical(definition) })
+const birthOf = (definition: Definition): Birth => ({ rules: makeRules(artifactOf(definition)), text: canonicalJson(definition) })
 
 class RuntimeSut implements Sut {
   readonly definitionHash: string

@@ -4,7 +4,7 @@ import type { CommandName } from "../commands.ts"
 import type { EventBody } from "../events.ts"
 import type { HandoffId, KillId, PreparedRequestId, SessionId, StepId } from "../ids.ts"
 import type { Archive } from "../projection.ts"
-import { type Code, type Facts as RefusalFacts, type Refusal, refuse } from "../refusals.ts"
+import { type Code, type Refusal, type Facts as RefusalFacts, refuse } from "../refusals.ts"
 import type { Session, State } from "../state.ts"
 
 /** The ids that a decision may need to make, by kind. */

@@ -11,9 +11,7 @@ export const endsWithLastSession = (
   ending: ReadonlyArray<Session>,
   rootDies = ending.some((session) => session.sessionId === state.rootSessionId),
 ): "killed" | undefined =>
-  state.status === "active" &&
-  (rootDies || state.rootKillId !== null) &&
-  ending.length === state.account.activeSessions
+  state.status === "active" && (rootDies || state.rootKillId !== null) && ending.length === state.account.activeSessions
     ? "killed"
     : undefined
 

@@ -3,12 +3,13 @@
  *
  * A command by a session is judged by that session first; a command on a workflow by the workflow (semantics.md §3).
  */
-import { handoffLifecycle } from "../lifecycle/table.ts"
+
+import type { HandoffStatus } from "../answers.ts"
 import type { HandoffId, SessionId } from "../ids.ts"
+import type { HandoffEvent } from "../lifecycle/handoff.machine.ts"
+import { handoffLifecycle } from "../lifecycle/table.ts"
 import type { HandoffRow, SessionRow } from "../projection.ts"
 import { type Code, type Refusal, refuse } from "../refusals.ts"
-import type { HandoffEvent } from "../lifecycle/handoff.machine.ts"
-import type { HandoffStatus } from "../answers.ts"
 import type { Handoff, Session, State } from "../state.ts"
 import type { Facts } from "./context.ts"
 
@@ -90,18 +91,27 @@ const why: Partial<Record<Code, string>> = {
 
 /** The refusal of a command in a state of the handoff that does not allow it; the machine names the code. */
 export const forbiddenMove = (
-  handoff: { readonly handoffId: HandoffId; readonly status: HandoffStatus; readonly generation: number; readonly sessionId: SessionId | null },
+  handoff: {
+    readonly handoffId: HandoffId
+    readonly status: HandoffStatus
+    readonly generation: number
+    readonly sessionId: SessionId | null
+  },
   event: HandoffEvent,
 ): Refusal | undefined => {
   if (handoffLifecycle.next(handoff.status, event) !== undefined) return undefined
   const code = handoffLifecycle.refusal(handoff.status, event)
   if (code === undefined) throw new Error(`the handoff machine gives no code for ${event} in ${handoff.status}`)
-  return refuse(code, `Handoff ${handoff.handoffId} is ${handoff.status}. ${why[code] ?? "It can't change that way"}.`, {
-    handoffId: handoff.handoffId,
-    status: handoff.status,
-    generation: handoff.generation,
-    claimedBy: handoff.sessionId,
-  })
+  return refuse(
+    code,
+    `Handoff ${handoff.handoffId} is ${handoff.status}. ${why[code] ?? "It can't change that way"}.`,
+    {
+      handoffId: handoff.handoffId,
+      status: handoff.status,
+      generation: handoff.generation,
+      claimedBy: handoff.sessionId,
+    },
+  )
 }
 
 /** Whether the state still holds it: an archived one has ended. */

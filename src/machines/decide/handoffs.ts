@@ -1,7 +1,7 @@
 /** Decisions of section 4: offer, claim, heartbeat, reclaim, withdraw. */
 import type { HandoffChanged, HandoffGrant, HandoffOffered, SessionOpened } from "../answers.ts"
+import { canonicalJson } from "../canonical.ts"
 import { leaving, subtreeCascade } from "../cascade.ts"
-import { canonical } from "../canonical.ts"
 import type { CommandOf } from "../commands.ts"
 import type { Edge } from "../definition.ts"
 import type { EventOf } from "../events.ts"
@@ -82,8 +82,8 @@ const offeredBefore = (
   content: Omit<EventOf<"handoff.offered">, "_tag" | "handoffId" | "deadline">,
 ): Decision<HandoffOffered> => {
   const { fromSessionId, toRole, summary, artifacts, resources } = known
-  const before = canonical({ sessionId: fromSessionId, toRole, summary, artifacts, resources })
-  if (before !== canonical(content))
+  const before = canonicalJson({ sessionId: fromSessionId, toRole, summary, artifacts, resources })
+  if (before !== canonicalJson(content))
     return no("handoff_exists", `Handoff ${known.handoffId} exists with other content. Choose another id.`, {
       handoffId: known.handoffId,
       status: known.status,

@@ -15,7 +15,16 @@ import { kill } from "./kill.ts"
 import { raiseLimits } from "./operator.ts"
 import { preflight, propose } from "./propose.ts"
 import { receipt, resolveStep } from "./receipts.ts"
-import { attach, complete, completeHandoff, createRoot, createRootAgain, fail, failHandoff, release } from "./sessions.ts"
+import {
+  attach,
+  complete,
+  completeHandoff,
+  createRoot,
+  createRootAgain,
+  fail,
+  failHandoff,
+  release,
+} from "./sessions.ts"
 
 export type AnyAnswer = Answers[keyof Answers]
 

@@ -1,7 +1,13 @@
 /** Decisions of section 8: kills, and the receipt that says what they did. */
 import type { KillReceipt } from "../answers.ts"
 import {
-  type Cascade, hasLiveDescendant, leaving, receiptOf, sessionCascade, subtreeCascade, workflowCascade,
+  type Cascade,
+  hasLiveDescendant,
+  leaving,
+  receiptOf,
+  sessionCascade,
+  subtreeCascade,
+  workflowCascade,
 } from "../cascade.ts"
 import type { CommandOf, KillScope } from "../commands.ts"
 import type { EventOf } from "../events.ts"
@@ -70,4 +76,8 @@ export const killed = (
 }
 
 const cascadeOf = (state: State, scope: KillScope, target: Session | null): Cascade =>
-  target === null ? workflowCascade(state) : scope === "session" ? sessionCascade(state, target) : subtreeCascade(state, target)
+  target === null
+    ? workflowCascade(state)
+    : scope === "session"
+      ? sessionCascade(state, target)
+      : subtreeCascade(state, target)

@@ -6,8 +6,8 @@
  */
 import { boundResources } from "../bindings.ts"
 import type { Command } from "../commands.ts"
-import type { Archive, ArchiveRefs } from "../projection.ts"
 import { type ResourceRef, resourceKey, type SessionId } from "../ids.ts"
+import type { Archive, ArchiveRefs } from "../projection.ts"
 import type { State } from "../state.ts"
 
 const none: ArchiveRefs = {}
@@ -73,7 +73,8 @@ const wanted = (state: State, command: Command): ArchiveRefs => {
 }
 
 const killNeeds = (state: State, scope: string, sessionId: SessionId | undefined): ArchiveRefs => {
-  const killId = scope === "workflow" ? state.killId : sessionId === undefined ? null : state.sessions.get(sessionId)?.killId
+  const killId =
+    scope === "workflow" ? state.killId : sessionId === undefined ? null : state.sessions.get(sessionId)?.killId
   return {
     sessions: scope === "workflow" ? [] : gone(state.sessions, sessionId),
     kills: killId === null || killId === undefined ? [] : [killId],

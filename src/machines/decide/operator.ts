@@ -2,24 +2,25 @@
 import type { LimitsRaised } from "../answers.ts"
 import type { CommandOf } from "../commands.ts"
 import type { LimitName } from "../definition.ts"
+import type { State } from "../state.ts"
 import { accept, type Decision, nextSeq, no, refused } from "./context.ts"
 import { activeWorkflow } from "./guards.ts"
-import type { State } from "../state.ts"
 
 export const raiseLimits = (state: State, command: CommandOf<"raiseLimits">): Decision<LimitsRaised> => {
   const over = activeWorkflow(state)
   if (over !== undefined) return refused(over)
   const role = command.role ?? null
   const present = role === null ? state.limits : state.roleLimits.get(role)
-  if (present === undefined)
-    return no("invalid_request", `The definition has no role ${role}.`, { role })
+  if (present === undefined) return no("invalid_request", `The definition has no role ${role}.`, { role })
   const limits: Record<string, number> = {}
   for (const [name, value] of Object.entries(command.limits) as Array<[LimitName, number]>) {
     const now = present[name]
     if (now === null || value < now)
       return no(
         "limits_only_raise",
-        now === null ? `${name} has no limit, so none can be set.` : `${name} is ${now}: it can't be lowered to ${value}.`,
+        now === null
+          ? `${name} has no limit, so none can be set.`
+          : `${name} is ${now}: it can't be lowered to ${value}.`,
         { limit: name, present: now, requested: value, role },
       )
     if (value > now) limits[name] = value

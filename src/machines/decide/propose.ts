@@ -5,6 +5,7 @@
  * are admitted or queued, or none is. Nothing may run before that.
  */
 import type { Prepared as PreparedAnswer, Proposed } from "../answers.ts"
+import { boundResources } from "../bindings.ts"
 import type { Call, CommandOf, Usage } from "../commands.ts"
 import type { ToolContract } from "../definition.ts"
 import type { EventBody, EventOf, NewStep } from "../events.ts"
@@ -13,22 +14,16 @@ import { checkRoom, limitsCost, type Pending, remaining } from "../ledger.ts"
 import { type Refusal, refuse } from "../refusals.ts"
 import { Takes, unknownResource } from "../resources.ts"
 import type { Prepared, Session, State } from "../state.ts"
-import { boundResources } from "../bindings.ts"
 import { accept, type Decision, type Facts, isRefusal, nextSeq, nextVersion, refused } from "./context.ts"
 import { activeSession, archivedSession } from "./guards.ts"
 
-export const preflight = (
-  state: State,
-  command: CommandOf<"preflight">,
-  facts: Facts,
-): Decision<PreparedAnswer> => {
+export const preflight = (state: State, command: CommandOf<"preflight">, facts: Facts): Decision<PreparedAnswer> => {
   const session = activeSession(state, command, facts)
   if (isRefusal(session)) return refused(session)
   const cost = command.estimatedCost ?? defaultCost(state, session.role, undefined)
   if (cost === undefined) return refused(unknownCost(session.role, null))
   const tokens = command.estimatedTokens ?? 0
-  const refusal =
-    checkRoom(state, session.role, "maxCost", cost) ?? checkRoom(state, session.role, "maxTokens", tokens)
+  const refusal = checkRoom(state, session.role, "maxCost", cost) ?? checkRoom(state, session.role, "maxTokens", tokens)
   if (refusal !== undefined) return refused(refusal)
   const preparedRequestId = facts.id("prepared")
   const deadline = facts.now + state.rules.definition.preflightTimeoutMs
@@ -177,8 +172,7 @@ const judgeCall = (
   const contract = state.rules.tool(session.role, call.tool)
   const resources = boundResources(call, contract)
   if (isRefusal(resources)) return resources
-  for (const ref of resources)
-    if (state.rules.resource(ref.name) === undefined) return unknownResource(state, ref.name)
+  for (const ref of resources) if (state.rules.resource(ref.name) === undefined) return unknownResource(state, ref.name)
   const cost = call.estimatedCost ?? defaultCost(state, session.role, contract)
   if (cost === undefined) return unknownCost(session.role, call.tool)
   const tokens = call.estimatedTokens ?? 0

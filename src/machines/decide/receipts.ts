@@ -93,8 +93,7 @@ const statusOf = (step: Step, outcome: ReceiptItem["outcome"]): ResolvedStep => 
   unknown: outcome === "unknown",
 })
 
-const noStep = (stepId: StepId): Refusal =>
-  refuse("step_not_found", `The session has no step ${stepId}.`, { stepId })
+const noStep = (stepId: StepId): Refusal => refuse("step_not_found", `The session has no step ${stepId}.`, { stepId })
 
 const alreadyResolved = (item: { readonly stepId: StepId }, outcome: string): Refusal =>
   refuse("step_already_resolved", `Step ${item.stepId} was resolved as ${outcome}.`, { stepId: item.stepId, outcome })
@@ -167,12 +166,7 @@ const progress = (state: State, session: Session): ReadonlyArray<HandoffId> => {
  * A receipt by a session that has ended settles the cost of its orphans and is recorded, but is not authoritative: no progress,
  * no step counted. Its sender is refused all the same, and told whether it was recorded.
  */
-const late = (
-  state: State,
-  command: CommandOf<"receipt">,
-  why: Refusal,
-  facts: Facts,
-): Decision<never> => {
+const late = (state: State, command: CommandOf<"receipt">, why: Refusal, facts: Facts): Decision<never> => {
   const steps = new Map<StepId, Resolution>()
   let known = false
   for (const item of command.receipts) {
@@ -219,7 +213,11 @@ export const resolveStep = (state: State, command: CommandOf<"resolveStep">, fac
   const late = step.status === "orphaned"
   const resolutions = [resolution(step, command)]
   return accept(
-    [late ? lateEvent(state, session, resolutions, command.reason) : resolved(state, session, resolutions, command.reason)],
+    [
+      late
+        ? lateEvent(state, session, resolutions, command.reason)
+        : resolved(state, session, resolutions, command.reason),
+    ],
     { stepId, status: late ? "late" : outcome, seq: nextSeq(state) },
   )
 }

@@ -132,9 +132,13 @@ const unfinished = (state: State, session: Session): Refusal | undefined => {
       steps: [...session.steps],
     })
   if (session.offers.size > 0)
-    return refuse("handoffs_open", `Session ${session.sessionId} offered handoffs that are open. Wait, or withdraw them.`, {
-      handoffs: [...session.offers],
-    })
+    return refuse(
+      "handoffs_open",
+      `Session ${session.sessionId} offered handoffs that are open. Wait, or withdraw them.`,
+      {
+        handoffs: [...session.offers],
+      },
+    )
   if (hasLiveDescendant(state, session))
     return refuse("descendants_active", `Descendants of session ${session.sessionId} are active.`, {
       sessionId: session.sessionId,

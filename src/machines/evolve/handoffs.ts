@@ -2,7 +2,7 @@
 import type { EventOf } from "../events.ts"
 import { resourceKey } from "../ids.ts"
 import { accountOf, post } from "../ledger.ts"
-import { type HandoffEvent } from "../lifecycle/handoff.machine.ts"
+import type { HandoffEvent } from "../lifecycle/handoff.machine.ts"
 import { handoffLifecycle } from "../lifecycle/table.ts"
 import { type Handoff, must, type State } from "../state.ts"
 import { type EventContext, touch } from "./context.ts"

@@ -4,8 +4,9 @@
  * Everything that is taken is given back in exactly one of these functions, so that no reservation leaks and none is returned
  * twice (I3), and no resource stays held by nobody (I4).
  */
-import type { Admission } from "../events.ts"
+
 import { heirOf } from "../cascade.ts"
+import type { Admission } from "../events.ts"
 import type { Micros, SessionId } from "../ids.ts"
 import { post } from "../ledger.ts"
 import { killLifecycle, sessionLifecycle, stepLifecycle } from "../lifecycle/table.ts"
@@ -52,12 +53,7 @@ const restIfFree = (state: State, key: string, resource: ResourceState, context:
 }
 
 /** Gives a `single_writer` resource to a session, or to nobody. A change of owner is a grant; freeing is not. */
-export const giveOwnership = (
-  state: State,
-  key: string,
-  to: SessionId | null,
-  context: EventContext,
-): void => {
+export const giveOwnership = (state: State, key: string, to: SessionId | null, context: EventContext): void => {
   const resource = must(state.resources, key, "resource")
   if (resource.owner !== null) state.sessions.get(resource.owner)?.owns.delete(key)
   resource.owner = to

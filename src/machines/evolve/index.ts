@@ -6,15 +6,20 @@
  * `decide` has checked; an event that does not fit the state is a bug or a corrupt journal, and throws.
  */
 import { compactDeadlines } from "../deadlines.ts"
-import type { EventOf, JournalEvent } from "../events.ts"
 import type { Limits } from "../definition.ts"
+import type { EventOf, JournalEvent } from "../events.ts"
 import type { Projection } from "../projection.ts"
 import type { Rules } from "../rules.ts"
 import { emptyState, type State } from "../state.ts"
 import type { EventContext } from "./context.ts"
 import { handoffClaimed, handoffExpired, handoffOffered, handoffWithdrawn, leaseRenewed } from "./handoffs.ts"
 import {
-  handoffReclaimed, killed, resourcesReleased, sessionCompleted, sessionFailed, workflowCreated,
+  handoffReclaimed,
+  killed,
+  resourcesReleased,
+  sessionCompleted,
+  sessionFailed,
+  workflowCreated,
 } from "./sessions.ts"
 import { budgetReserved, budgetReturned, stepsProposed, stepsResolved, usageSettled } from "./steps.ts"
 

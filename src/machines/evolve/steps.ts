@@ -1,10 +1,11 @@
 /** Events of sections 5 and 7: preflights, proposals, receipts. */
-import { must, type Session, type State, type Step } from "../state.ts"
+
 import type { EventOf } from "../events.ts"
 import { type ResourceRef, resourceKey } from "../ids.ts"
 import { post } from "../ledger.ts"
 import { handoffLifecycle } from "../lifecycle/table.ts"
 import type { ResourceRow } from "../projection.ts"
+import { must, type Session, type State, type Step } from "../state.ts"
 import { type EventContext, touch } from "./context.ts"
 import { admit, forgetIfClosed, resolveStep, returnPrepared, useResource } from "./holdings.ts"
 

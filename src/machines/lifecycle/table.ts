@@ -38,7 +38,8 @@ const derive = <S extends string, E extends string>(machine: AnyStateMachine): L
     const snapshot = machine.resolveState({ value: state, context: {} })
     const row = new Map<E, S>()
     for (const event of events) {
-      if (snapshot.can({ type: event })) row.set(event, String(transition(machine, snapshot, { type: event })[0].value) as S)
+      if (snapshot.can({ type: event }))
+        row.set(event, String(transition(machine, snapshot, { type: event })[0].value) as S)
     }
     next.set(state, row)
     if (machine.states[state]?.type === "final") final.add(state)
