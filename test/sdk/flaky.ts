@@ -5,8 +5,13 @@ import { fail } from "../../src/runtime/errors.ts"
 
 type Name = "propose" | "receipt" | "complete" | "createRoot" | "claim" | "events" | "getSession"
 
-/** The same client, but a method goes through `before`, which may throw; the sessions that it opens go through it too. */
-const intercepted = (client: Client, name: Name, before: (...args: ReadonlyArray<unknown>) => void): Client => {
+/** The same client, but a method goes through `before`, which may throw, and `after`; so do the sessions that it opens. */
+const intercepted = (
+  client: Client,
+  name: Name,
+  before: (...args: ReadonlyArray<unknown>) => void,
+  after: () => Promise<void> = async () => {},
+): Client => {
   const outer: Client = new Proxy(client, {
     get: (target, member) => {
       const value: unknown = Reflect.get(target, member, target)
@@ -14,7 +19,8 @@ const intercepted = (client: Client, name: Name, before: (...args: ReadonlyArray
       return (...args: ReadonlyArray<unknown>) => {
         if (member === name) before(...args)
         const answer: unknown = value.apply(target, args)
-        return answer instanceof Promise ? answer.then(again) : answer
+        if (!(answer instanceof Promise)) return answer
+        return member === name ? answer.then((value) => after().then(() => again(value))) : answer.then(again)
       }
     },
   })
@@ -52,3 +58,7 @@ export const counting = (client: Client, name: Name) => {
   })
   return { client: counted, calls: () => calls }
 }
+
+/** The answers of a method are given only after something else has happened. */
+export const delayed = (client: Client, name: Name, meanwhile: () => Promise<void>): Client =>
+  intercepted(client, name, () => {}, meanwhile)

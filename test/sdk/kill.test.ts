@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest"
 import { makeMemoryStore, outcomeOf, ReplayKillError } from "../../src/index.ts"
 import { aborted, errorOf, gate, governance, happened, lead, openRuntime, resolutions, worker } from "./fixtures.ts"
-import { flaky } from "./flaky.ts"
+import { delayed, flaky } from "./flaky.ts"
 
 describe("a kill in the middle of a tool", () => {
   test("aborts its signal; what it did is recorded late, and its caller gets the kill", async () => {
@@ -78,6 +78,24 @@ describe("a kill in the middle of a tool", () => {
     await happened(runtime, (body) => body._tag === "steps.resolved")
     expect(await resolutions(runtime)).toEqual(["post committed late"])
   })
+})
+
+test("a kill between admission and run runs nothing, and the step is recorded as without effect", async () => {
+  const runtime = await openRuntime()
+  let ran = false
+  const killing = delayed(runtime, "propose", async () => {
+    const heard = new Promise((resolve) => session.signal.addEventListener("abort", resolve))
+    await runtime.kill({ workflowId: "w1", scope: "workflow", reason: "enough" })
+    await heard
+  })
+  const session = lead(killing, governance(), {
+    post: () => {
+      ran = true
+    },
+  })
+  expect(await errorOf(session.tools.post())).toBeInstanceOf(ReplayKillError)
+  expect(ran).toBe(false)
+  expect(await resolutions(runtime)).toEqual(["post aborted late"])
 })
 
 describe("a killed session", () => {

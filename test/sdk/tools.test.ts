@@ -147,6 +147,38 @@ describe("a tool that runs past its time", () => {
   })
 })
 
+test("a tool that only reads and does not end had no effect", async () => {
+  const runtime = await openRuntime()
+  const folder = governance({
+    "lead/look.yaml": "tool: look\nside_effect: read\ncost: { estimate: 1 }\ntimeouts: { total_ms: 5 }\n",
+  })
+  const session = lead(runtime, folder, { look: () => new Promise<never>(() => {}) })
+  expect(outcomeOf(await errorOf(session.tools.look()))).toMatchObject({ outcome: "aborted", reported: true })
+  expect(await resolutions(runtime)).toEqual(["look aborted"])
+})
+
+test("a queued step that an operator resolves never runs", async () => {
+  const runtime = await openRuntime()
+  const first = gate()
+  let runs = 0
+  const session = lead(runtime, governance(), {
+    migrate: (_: { database: string }) => {
+      runs += 1
+      return first.opened
+    },
+  })
+  const holding = session.tools.migrate({ database: "main" })
+  const waiting = errorOf(session.tools.migrate({ database: "main" }))
+  let proposals = 0
+  await happened(runtime, (body) => body._tag === "steps.proposed" && ++proposals === 2)
+  const stepId = (await session.getState()).steps[1]?.stepId ?? ""
+  await runtime.resolveStep({ workflowId: "w1", stepId, outcome: "aborted", reason: "not needed" })
+  expect(await waiting).toMatchObject({ code: "step_already_resolved", facts: { stepId } })
+  first.open()
+  await holding
+  expect(runs).toBe(1)
+})
+
 test("a wrong report is told after the step is committed with its estimate", async () => {
   const runtime = await openRuntime()
   const session = lead(runtime, governance(), {
