@@ -121,7 +121,8 @@ export class WriterThread {
   #replied(reply: WriterReply): void {
     this.#stages = reply.stages
     const waiting = this.#waiting.shift()
-    if (this.#waiting.length === 0) this.#worker?.unref()
+    // While it closes it holds the process, which would otherwise end before `close` has resolved.
+    if (this.#waiting.length === 0 && !this.#closed) this.#worker?.unref()
     if (reply.failure === null) waiting?.resolve(reply)
     else waiting?.reject(reply.failure)
   }
