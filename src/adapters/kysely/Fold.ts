@@ -2,21 +2,12 @@
  * The fold: carries what pending groups changed into the tables, many groups at a time.
  *
  * Rows that were created in the same batch are put together in memory and written once, in the order of their keys; only
- * changes to older rows are updates. A lifecycle that began and ended between two folds costs one row a table.
+ * changes to older rows are updates. A lifecycle that began and ended between two folds costs one row a table. Works on ops
+ * as they were parsed (ops.ts): what is written was never an object with names.
  */
 import type Database from "better-sqlite3"
-import type { KillReceipt } from "../../machines/answers.ts"
-import type {
-  AnswerRow,
-  HandoffRow,
-  Projection,
-  ResourceRow,
-  SessionRow,
-  StepRow,
-  WorkflowRow,
-} from "../../machines/projection.ts"
-import * as Rows from "../rows.ts"
 import type { PendingItem } from "./messages.ts"
+import { handoffField, op, sessionField, type Values, workflowField } from "./ops.ts"
 import { addSpan } from "./spans.ts"
 import type { WriterStatements } from "./writerStatements.ts"
 
@@ -29,23 +20,28 @@ export interface PendingGroup {
   readonly items: ReadonlyArray<PendingItem>
 }
 
-/** What a batch makes of one workflow. */
+/** A change of a row that an earlier batch wrote. */
+interface Older {
+  readonly code: number
+  readonly values: Values
+}
+
+/** What a batch makes of one workflow. Rows are ops' values, changed in place. */
 class Batch {
   readonly tenant: string
   readonly workflowId: string
   readonly runs: Array<{ first: number; last: number; readonly spans: Array<number> }> = []
-  row: WorkflowRow | undefined
-  ended: Extract<Projection, { _tag: "workflowEnded" }> | undefined
-  wake: { readonly at: number | null } | undefined
+  row: Values | undefined
+  ended: Values | undefined
+  wake: Values | undefined
   readonly roles = new Set<string>()
-  readonly sessions = new Map<string, SessionRow>()
-  readonly handoffs = new Map<string, HandoffRow>()
-  readonly steps = new Map<string, StepRow>()
-  readonly kills = new Map<string, KillReceipt>()
-  readonly resources = new Map<string, ResourceRow>()
-  readonly answers = new Map<string, AnswerRow>()
-  /** Changes of rows that earlier batches wrote, in order. */
-  readonly older: Array<Projection> = []
+  readonly sessions = new Map<string, Values>()
+  readonly handoffs = new Map<string, Values>()
+  readonly steps = new Map<string, Values>()
+  readonly kills = new Map<string, Values>()
+  readonly resources = new Map<string, Values>()
+  readonly answers = new Map<string, Values>()
+  readonly older: Array<Older> = []
 
   constructor(tenant: string, workflowId: string) {
     this.tenant = tenant
@@ -67,94 +63,144 @@ class Batch {
     }
   }
 
-  apply(p: Projection): void {
-    switch (p._tag) {
-      case "workflowCreated":
-        this.row = p.row
+  apply(code: number, values: Values): void {
+    const id = values[0] as string
+    switch (code) {
+      case op.workflowCreated:
+        this.row = values
         return
-      case "workflowEnded":
-        if (this.row === undefined) this.ended = p
-        else this.row = Rows.workflowEnded(this.row, p)
+      case op.workflowEnded:
+        return this.#endWorkflow(values)
+      case op.wakeAt:
+        this.wake = values
         return
-      case "wakeAt":
-        this.wake = p
+      case op.sessionCreated:
+        this.roles.add(values[sessionField.role] as string)
+        this.sessions.set(id, values)
         return
-      case "sessionCreated":
-        this.roles.add(p.row.role)
-        this.sessions.set(p.row.sessionId, p.row)
+      case op.sessionEnded:
+        return this.#endSession(values)
+      case op.sessionsKilled:
+        return this.#killSessions(values)
+      case op.handoffOffered:
+        this.handoffs.set(id, values)
         return
-      case "sessionEnded": {
-        const row = this.sessions.get(p.sessionId)
-        if (row === undefined) this.older.push(p)
-        else this.sessions.set(p.sessionId, Rows.sessionEnded(row, p))
+      case op.handoffChanged:
+        return this.#changeHandoff(values)
+      case op.handoffCompleted:
+        return this.#completeHandoff(values)
+      case op.handoffsKilled:
+        return this.#killHandoffs(values)
+      case op.stepResolved:
+        this.steps.set(id, values)
+        return
+      case op.killIssued:
+        this.kills.set(id, values)
+        return
+      case op.killQuiescent: {
+        const kill = this.kills.get(id)
+        if (kill === undefined) this.older.push({ code, values })
+        else kill[1] = "quiescent"
         return
       }
-      case "sessionsKilled":
-        return this.#killSessions(p)
-      case "stepResolved":
-        this.steps.set(p.row.stepId, p.row)
+      case op.resourceIdled:
+        this.resources.set(`${id}\u0000${values[1] as string}`, values)
         return
-      case "killIssued":
-        this.kills.set(p.receipt.killId, p.receipt)
-        return
-      case "killQuiescent": {
-        const receipt = this.kills.get(p.killId)
-        if (receipt === undefined) this.older.push(p)
-        else this.kills.set(p.killId, Rows.killQuiescent(receipt))
-        return
-      }
-      case "resourceIdled":
-        this.resources.set(`${p.row.name}\u0000${p.row.key}`, p.row)
-        return
-      case "answered":
-        this.answers.set(p.row.key, p.row)
-        return
-      default:
-        return this.#applyHandoff(p)
+      case op.answered:
+        this.answers.set(id, values)
     }
   }
 
-  #killSessions(p: Extract<Projection, { _tag: "sessionsKilled" }>): void {
-    let older = false
-    for (let i = 0; i < p.sessions.length; i++) {
-      const row = this.sessions.get(p.sessions[i] as string)
-      if (row === undefined) older = true
-      else this.sessions.set(row.sessionId, Rows.sessionKilled(row, p, i))
+  #endWorkflow(values: Values): void {
+    if (this.row === undefined) this.ended = values
+    else {
+      this.row[workflowField.status] = values[0]
+      this.row[workflowField.endedAt] = values[1]
     }
-    if (older) this.older.push(p)
   }
 
-  #applyHandoff(p: Extract<Projection, { _tag: `handoff${string}` }>): void {
-    switch (p._tag) {
-      case "handoffOffered":
-        this.handoffs.set(p.row.handoffId, p.row)
-        return
-      case "handoffsKilled": {
-        let older = false
-        for (const id of p.handoffs) {
-          const row = this.handoffs.get(id)
-          if (row === undefined) older = true
-          else this.handoffs.set(id, Rows.handoffKilled(row, p))
-        }
-        if (older) this.older.push(p)
-        return
+  #endSession(values: Values): void {
+    const [status, version, at, killId, reason, id] = values
+    const row = this.sessions.get(id as string)
+    if (row === undefined) this.older.push({ code: op.sessionEnded, values })
+    else endSession(row, status, version, at, killId, reason)
+  }
+
+  /** Those of this batch here; the others, session by session, as if each had ended alone. */
+  #killSessions([at, killId, reason, sessions, versions]: Values): void {
+    const ids = sessions as ReadonlyArray<string>
+    for (let i = 0; i < ids.length; i++) {
+      const version = (versions as ReadonlyArray<number>)[i]
+      const row = this.sessions.get(ids[i] as string)
+      if (row !== undefined) endSession(row, "killed", version, at, killId, reason)
+      else this.older.push({ code: op.sessionEnded, values: ["killed", version, at, killId, reason, ids[i]] })
+    }
+  }
+
+  #changeHandoff(values: Values): void {
+    const [status, generation, sessionId, deadline, at, reason, id] = values
+    const row = this.handoffs.get(id as string)
+    if (row === undefined) {
+      this.older.push({ code: op.handoffChanged, values })
+      return
+    }
+    row[handoffField.status] = status
+    row[handoffField.generation] = generation
+    row[handoffField.sessionId] = sessionId
+    row[handoffField.deadline] = deadline
+    row[handoffField.updatedAt] = at
+    row[handoffField.reason] = reason
+  }
+
+  #completeHandoff(values: Values): void {
+    const [at, result, artifacts, id] = values
+    const row = this.handoffs.get(id as string)
+    if (row === undefined) {
+      this.older.push({ code: op.handoffCompleted, values })
+      return
+    }
+    row[handoffField.status] = "completed"
+    row[handoffField.deadline] = null
+    row[handoffField.updatedAt] = at
+    row[handoffField.result] = result
+    row[handoffField.resultArtifacts] = artifacts
+  }
+
+  #killHandoffs([at, reason, handoffs]: Values): void {
+    for (const id of handoffs as ReadonlyArray<string>) {
+      const row = this.handoffs.get(id)
+      if (row === undefined) {
+        this.older.push({ code: op.handoffsKilled, values: [at, reason, id] })
+        continue
       }
-      default: {
-        const row = this.handoffs.get(p.handoffId)
-        if (row === undefined) this.older.push(p)
-        else {
-          this.handoffs.set(
-            p.handoffId,
-            p._tag === "handoffChanged" ? Rows.handoffChanged(row, p) : Rows.handoffCompleted(row, p),
-          )
-        }
-      }
+      row[handoffField.status] = "killed"
+      row[handoffField.deadline] = null
+      row[handoffField.updatedAt] = at
+      row[handoffField.reason] = reason
     }
   }
 }
 
+const endSession = (
+  row: Values,
+  status: unknown,
+  version: unknown,
+  at: unknown,
+  killId: unknown,
+  reason: unknown,
+): void => {
+  row[sessionField.status] = status
+  row[sessionField.version] = version
+  row[sessionField.endedAt] = at
+  row[sessionField.killId] = killId
+  row[sessionField.reason] = reason
+}
+
 const byKey = <A>(rows: ReadonlyMap<string, A>): ReadonlyArray<A> =>
-  [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map((entry) => entry[1])
+  rows.size < 2 ? [...rows.values()] : [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map((entry) => entry[1])
+
+/** Most lists of a handoff are empty. */
+const json = (value: unknown): string => (Array.isArray(value) && value.length === 0 ? "[]" : JSON.stringify(value))
 
 /** Prepares its statements once; `fold` runs inside the caller's transaction. */
 export class Folder {
@@ -171,7 +217,7 @@ export class Folder {
     const batches = new Map<string, Batch>()
     for (const group of groups) {
       let id = group.id
-      for (const [tenant, workflowId, firstSeq, count, projections] of group.items) {
+      for (const [tenant, workflowId, firstSeq, count, ops] of group.items) {
         const key = `${tenant}\u0000${workflowId}`
         let batch = batches.get(key)
         if (batch === undefined) {
@@ -179,7 +225,7 @@ export class Folder {
           batches.set(key, batch)
         }
         batch.addEvents(firstSeq, count, id)
-        for (const projection of projections) batch.apply(projection)
+        for (let i = 0; i + 1 < ops.length; i += 2) batch.apply(ops[i] as number, ops[i + 1] as Values)
         id += count
       }
     }
@@ -190,142 +236,69 @@ export class Folder {
   /** Table by table, each in the order of its key: a page is visited once. */
   #write(batches: ReadonlyArray<Batch>): void {
     const run = this.#run
-    for (const b of batches) {
-      for (const { first, last, spans } of b.runs) {
-        run.run.run(b.tenant, b.workflowId, first, last, JSON.stringify(spans))
-      }
+    // Before the rows of this batch: a change that came before its row's creation was a change of nothing.
+    for (const b of batches) for (const { code, values } of b.older) this.#change(b, code, values)
+    for (const { tenant, workflowId, runs } of batches) {
+      for (const { first, last, spans } of runs) run.run.run(tenant, workflowId, first, last, JSON.stringify(spans))
     }
     for (const b of batches) this.#writeWorkflow(b)
     this.#writeSessions(batches)
-    for (const b of batches) for (const row of byKey(b.handoffs)) this.#writeHandoff(b, row)
-    for (const { tenant: t, workflowId: w, steps } of batches) {
-      for (const s of byKey(steps)) {
-        run.step.run(t, w, s.stepId, s.sessionId, s.tool, s.status, s.outcome, s.cost, s.tokens, s.resolvedAt)
+    for (const { tenant, workflowId, handoffs } of batches) {
+      for (const row of byKey(handoffs)) {
+        for (let i = handoffField.summary; i <= handoffField.resultArtifacts; i++) row[i] = json(row[i])
+        run.handoff.run(tenant, workflowId, row)
       }
     }
-    for (const { tenant: t, workflowId: w, kills, resources, answers } of batches) {
-      for (const k of kills.values()) run.kill.run(t, w, k.killId, k.state, JSON.stringify(k))
-      for (const r of byKey(resources)) run.resource.run(t, w, r.name, r.key, r.fence, r.version)
-      for (const a of byKey(answers)) run.answer.run(t, w, a.key, a.fingerprint, JSON.stringify(a.answer))
+    for (const { tenant, workflowId, steps } of batches) {
+      for (const row of byKey(steps)) run.step.run(tenant, workflowId, row)
     }
-    for (const b of batches) for (const p of b.older) this.#change(b, p)
+    for (const { tenant, workflowId, kills, resources, answers } of batches) {
+      for (const [id, state, receipt] of kills.values()) {
+        run.kill.run(tenant, workflowId, id, state, JSON.stringify(receipt))
+      }
+      for (const row of byKey(resources)) run.resource.run(tenant, workflowId, row)
+      for (const [key, fingerprint, answer] of byKey(answers)) {
+        run.answer.run(tenant, workflowId, key, fingerprint, JSON.stringify(answer))
+      }
+    }
   }
 
   #writeWorkflow({ tenant, workflowId, row, ended, wake, roles }: Batch): void {
     const run = this.#run
-    if (row !== undefined) {
-      run.workflow.run(
-        tenant,
-        workflowId,
-        row.workflow,
-        row.definitionHash,
-        row.rootSessionId,
-        row.rootRole,
-        row.status,
-        row.createdAt,
-        row.endedAt,
-        wake?.at ?? null,
-      )
-    } else {
-      if (ended !== undefined) run.endWorkflow.run(ended.status, ended.at, tenant, workflowId)
-      if (wake !== undefined) run.wake.run(wake.at, tenant, workflowId)
+    if (row !== undefined) run.workflow.run(tenant, workflowId, row, wake?.[0] ?? null)
+    else {
+      if (ended !== undefined) run.endWorkflow.run(ended, tenant, workflowId)
+      if (wake !== undefined) run.wake.run(wake, tenant, workflowId)
     }
     for (const role of roles) run.role.run(role, tenant, workflowId)
   }
 
   #writeSessions(batches: ReadonlyArray<Batch>): void {
-    const rows: Array<readonly [tenant: string, row: SessionRow]> = []
-    for (const b of batches) for (const row of b.sessions.values()) rows.push([b.tenant, row])
-    rows.sort((a, b) => (a[0] === b[0] ? (a[1].sessionId < b[1].sessionId ? -1 : 1) : a[0] < b[0] ? -1 : 1))
-    for (const [tenant, s] of rows) {
-      this.#run.session.run(
-        tenant,
-        s.sessionId,
-        s.workflowId,
-        s.role,
-        s.agent,
-        s.parentSessionId,
-        s.handoffId,
-        s.generation,
-        s.depth,
-        s.status,
-        s.version,
-        s.createdAt,
-        s.createdSeq,
-        s.endedAt,
-        s.killId,
-        s.reason,
-      )
-    }
+    const rows: Array<readonly [key: string, batch: Batch, row: Values]> = []
+    for (const b of batches) for (const [id, row] of b.sessions) rows.push([`${b.tenant}\u0000${id}`, b, row])
+    rows.sort((a, b) => (a[0] < b[0] ? -1 : 1))
+    for (const [, b, row] of rows) this.#run.session.run(b.tenant, b.workflowId, row)
   }
 
-  #writeHandoff({ tenant, workflowId }: Batch, h: HandoffRow): void {
-    this.#run.handoff.run(
-      tenant,
-      workflowId,
-      h.handoffId,
-      h.fromSessionId,
-      h.fromRole,
-      h.toRole,
-      h.status,
-      h.generation,
-      h.sessionId,
-      h.offeredAt,
-      h.offeredSeq,
-      h.updatedAt,
-      h.deadline,
-      JSON.stringify(h.summary),
-      JSON.stringify(h.artifacts),
-      JSON.stringify(h.resources),
-      JSON.stringify(h.result),
-      JSON.stringify(h.resultArtifacts),
-      h.reason,
-    )
-  }
-
-  #change({ tenant, workflowId, sessions, handoffs }: Batch, p: Projection): void {
+  #change({ tenant, workflowId }: Batch, code: number, values: Values): void {
     const run = this.#run
-    switch (p._tag) {
-      case "sessionEnded":
-        run.endSession.run(p.status, p.version, p.at, p.killId, p.reason, tenant, p.sessionId)
+    switch (code) {
+      case op.sessionEnded:
+        run.endSession.run(values, tenant)
         return
-      case "sessionsKilled":
-        for (let i = 0; i < p.sessions.length; i++) {
-          const id = p.sessions[i] as string
-          if (sessions.has(id)) continue
-          run.endSession.run("killed", p.versions[i] as number, p.at, p.killId, p.reason, tenant, id)
-        }
+      case op.handoffChanged:
+        run.changeHandoff.run(values, tenant, workflowId)
         return
-      case "handoffChanged":
-        run.changeHandoff.run(
-          p.status,
-          p.generation,
-          p.sessionId,
-          p.deadline,
-          p.at,
-          p.reason,
-          tenant,
-          workflowId,
-          p.handoffId,
-        )
+      case op.handoffCompleted: {
+        const [at, result, artifacts, id] = values
+        run.completeHandoff.run(at, json(result), json(artifacts), tenant, workflowId, id)
         return
-      case "handoffCompleted":
-        run.completeHandoff.run(
-          p.at,
-          JSON.stringify(p.result),
-          JSON.stringify(p.artifacts),
-          tenant,
-          workflowId,
-          p.handoffId,
-        )
+      }
+      case op.handoffsKilled:
+        run.killHandoff.run(values[0], values[1], tenant, workflowId, values[2])
         return
-      case "handoffsKilled":
-        for (const id of p.handoffs) {
-          if (!handoffs.has(id)) run.killHandoff.run(p.at, p.reason, tenant, workflowId, id)
-        }
-        return
-      case "killQuiescent":
-        run.quietKill.run(tenant, workflowId, p.killId)
+      case op.killQuiescent:
+        run.quietKill.run(tenant, workflowId, values[0])
     }
   }
 }

@@ -6,6 +6,7 @@
 import type Database from "better-sqlite3"
 import type { PendingGroup } from "./Fold.ts"
 import type { PendingItem } from "./messages.ts"
+import { op } from "./ops.ts"
 import type { WriterStatements } from "./writerStatements.ts"
 
 /** Heads that are kept although nothing of their workflow is pending. */
@@ -32,6 +33,8 @@ export class Heads {
   #created = new Set<string>()
   /** Appends in pending groups. */
   pendingAppends = 0
+  /** Their length in characters. */
+  pendingBytes = 0
   /** The journal id that the next event gets. */
   nextId = 1
   /** How often the store had changed, or may have, since it was last looked at. */
@@ -97,6 +100,7 @@ export class Heads {
   added(id: number, body: string, appends: number, events: number): void {
     this.#pending.push({ id, body })
     this.pendingAppends += appends
+    this.pendingBytes += body.length
     this.nextId = id + events
   }
 
@@ -107,6 +111,7 @@ export class Heads {
     this.#pending = []
     this.#created.clear()
     this.pendingAppends = 0
+    this.pendingBytes = 0
     if (this.#heads.size > coldHeads) this.#heads.clear()
   }
 
@@ -121,6 +126,7 @@ export class Heads {
     const kept = (firstUnknown === -1 ? ids : ids.slice(0, firstUnknown)).map((id) => known.get(id) as Kept)
     const read = firstUnknown === -1 ? [] : this.#after.all((ids[firstUnknown] as number) - 1)
     this.#pending = [...kept, ...read]
+    this.pendingBytes = this.#pending.reduce((bytes, group) => bytes + group.body.length, 0)
     for (const group of this.pending()) {
       this.pendingAppends += group.items.length
       for (const item of group.items) this.#note(item)
@@ -128,11 +134,13 @@ export class Heads {
     this.nextId = (this.#lastEvent.get()?.id ?? 0) + 1
   }
 
-  #note([tenant, workflowId, firstSeq, count, projections]: PendingItem): void {
+  #note([tenant, workflowId, firstSeq, count, ops]: PendingItem): void {
     this.setHead(tenant, workflowId, firstSeq + count - 1)
-    for (const p of projections) {
-      if (p._tag === "sessionCreated") this.createdSession(tenant, p.row.sessionId)
-      else if (p._tag === "handoffOffered") this.createdHandoff(tenant, workflowId, p.row.handoffId)
+    for (let i = 0; i < ops.length; i += 2) {
+      const [id] = ops[i + 1] as ReadonlyArray<string>
+      if (id === undefined) continue
+      if (ops[i] === op.sessionCreated) this.createdSession(tenant, id)
+      else if (ops[i] === op.handoffOffered) this.createdHandoff(tenant, workflowId, id)
     }
   }
 }

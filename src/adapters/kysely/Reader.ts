@@ -44,6 +44,7 @@ interface EventColumns extends Entry {
 }
 
 export class Reader {
+  readonly #db: Database.Database
   readonly #tail: Tail
   readonly #begin: Database.Statement
   readonly #commit: Database.Statement
@@ -62,6 +63,7 @@ export class Reader {
   readonly #answer: Database.Statement<[string, string, string], AnswerColumns>
 
   constructor(db: Database.Database, tail: Tail) {
+    this.#db = db
     this.#tail = tail
     this.#begin = db.prepare("begin")
     this.#commit = db.prepare("commit")
@@ -82,6 +84,21 @@ export class Reader {
 
   hasPending(): boolean {
     return this.#range.get()?.last != null
+  }
+
+  workflowRow(tenant: string, workflowId: string): WorkflowRow | undefined {
+    return this.#snapshotOf(() => {
+      let row = this.#workflow.get(tenant, workflowId)
+      for (const { p } of this.#tail.workflow(tenant, workflowId)?.changes("workflow", "") ?? []) {
+        if (p._tag === "workflowCreated") row = p.row
+        else if (p._tag === "workflowEnded" && row !== undefined) row = Rows.workflowEnded(row, p)
+      }
+      return row
+    })
+  }
+
+  snapshot(tenant: string, workflowId: string): Snapshot | undefined {
+    return this.#snapshot.get(tenant, workflowId)
   }
 
   load(tenant: string, workflowId: string): Loaded | undefined {
@@ -141,7 +158,9 @@ export class Reader {
 
   /** `use` sees one state of the store, with the tail that belongs to it. */
   #snapshotOf<A>(use: () => A): A {
-    this.#begin.run()
+    // Whoever walks a whole store holds one transaction around many reads.
+    const own = !this.#db.inTransaction
+    if (own) this.#begin.run()
     try {
       const range = this.#range.get()
       this.#tail.sync(range?.first ?? null, range?.last ?? null, (after) =>
@@ -149,7 +168,7 @@ export class Reader {
       )
       return use()
     } finally {
-      this.#commit.run()
+      if (own) this.#commit.run()
     }
   }
 

@@ -5,10 +5,11 @@
  * holds in the reader's own snapshot (`sync`), so the two can't disagree. Groups of this process are handed over as they
  * were committed (`added`); only those of others are read and parsed.
  */
-import { resourceKey } from "../../machines/ids.ts"
+import { resourceKey, type Tenant, type WorkflowId } from "../../machines/ids.ts"
 import type { Projection } from "../../machines/projection.ts"
 import type { Append, Appended } from "../../runtime/Journal.ts"
 import type { PendingItem } from "./messages.ts"
+import { decodeOps } from "./ops.ts"
 
 interface TailItem {
   readonly firstSeq: number
@@ -24,14 +25,14 @@ export interface Change {
 const none: ReadonlyArray<Change> = []
 
 export class WorkflowTail {
-  readonly tenant: string
-  readonly workflowId: string
+  readonly tenant: Tenant
+  readonly workflowId: WorkflowId
   items: Array<TailItem> = []
   /** Built when somebody asks, up to the item that it has seen. */
   #changes = new Map<string, Array<Change>>()
   #seen = 0
 
-  constructor(tenant: string, workflowId: string) {
+  constructor(tenant: Tenant, workflowId: WorkflowId) {
     this.tenant = tenant
     this.workflowId = workflowId
   }
@@ -44,6 +45,13 @@ export class WorkflowTail {
       for (const p of item.projections) this.#index(p)
     }
     return this.#changes.get(`${kind} ${id}`) ?? none
+  }
+
+  /** The ids of all rows of one kind that the tail touches. */
+  ids(kind: string): ReadonlyArray<string> {
+    this.changes("workflow", "")
+    const prefix = `${kind} `
+    return [...this.#changes.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length))
   }
 
   dropFirst(): void {
@@ -142,8 +150,8 @@ export class Tail {
     for (const { id, items } of read(this.#last)) {
       let at = id
       const members: Array<WorkflowTail> = []
-      for (const [tenant, workflowId, firstSeq, count, projections] of items) {
-        members.push(this.#add(tenant, workflowId, firstSeq, count, at, projections))
+      for (const [tenant, workflowId, firstSeq, count, ops] of items) {
+        members.push(this.#add(tenant, workflowId, firstSeq, count, at, decodeOps(ops, workflowId)))
         at += count
       }
       this.#groups.push({ id, members })
@@ -171,8 +179,8 @@ export class Tail {
   }
 
   #add(
-    tenant: string,
-    workflowId: string,
+    tenant: Tenant,
+    workflowId: WorkflowId,
     firstSeq: number,
     count: number,
     firstId: number,

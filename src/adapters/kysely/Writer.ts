@@ -9,7 +9,7 @@ import { performance } from "node:perf_hooks"
 import Database from "better-sqlite3"
 import type { Appended } from "../../runtime/Journal.ts"
 import { Folder } from "./Fold.ts"
-import { type Failure, failureOf } from "./failures.ts"
+import { type Failure, failureOf, sqliteCode } from "./failures.ts"
 import { Heads } from "./Heads.ts"
 import type { GroupMessage, PendingItem, WriterMessage, WriterOptions, WriterReply } from "./messages.ts"
 
@@ -24,12 +24,16 @@ export class Writer {
   readonly #begin: Database.Statement
   readonly #beginRead: Database.Statement
   readonly #commit: Database.Statement
+  readonly #savepoint: Database.Statement
+  readonly #release: Database.Statement
   readonly #insert1: Database.Statement
   readonly #insertMany: Database.Statement
   readonly #insertPending: Database.Statement
   readonly #definition: Database.Statement
   readonly #snapshot: Database.Statement
   #verified = false
+  /** A fold failed on what is pending, so that it is not tried with every group. */
+  #stuck = false
   #folded = 0
   #sqlUs = 0
   #fsyncUs = 0
@@ -43,7 +47,7 @@ export class Writer {
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma("cache_size = -65536")
     db.pragma("temp_store = memory")
-    db.pragma("wal_autocheckpoint = 4000")
+    db.pragma("wal_autocheckpoint = 2000")
     if (options.maxPages !== null) db.pragma(`max_page_count = ${options.maxPages}`)
     const { statements } = options
     this.#heads = new Heads(db, statements.heads)
@@ -51,6 +55,8 @@ export class Writer {
     this.#begin = db.prepare("begin immediate")
     this.#beginRead = db.prepare("begin")
     this.#commit = db.prepare("commit")
+    this.#savepoint = db.prepare("savepoint fold")
+    this.#release = db.prepare("release fold")
     this.#insert1 = db.prepare(statements.event)
     this.#insertMany = db.prepare(statements.events)
     this.#insertPending = db.prepare(statements.pending)
@@ -60,7 +66,7 @@ export class Writer {
 
   /** Milliseconds after which `fold` should be called if nothing comes; infinite when nothing is pending. */
   get restMs(): number {
-    return this.#heads.pendingAppends > 0 ? this.#options.idleMs : Number.POSITIVE_INFINITY
+    return this.#heads.pendingAppends > 0 && !this.#stuck ? this.#options.idleMs : Number.POSITIVE_INFINITY
   }
 
   handle(message: WriterMessage): WriterReply {
@@ -150,10 +156,11 @@ export class Writer {
       this.#snapshot.run(tenants[at], workflowIds[at], snapshots[i + 1], snapshots[i + 2], snapshots[i + 3])
     }
     heads.added(first, body, group.counts.length, events)
-    const fold = heads.pendingAppends >= this.#options.foldAppends
-    if (fold) this.#foldNow()
+    const { foldAppends, foldBytes } = this.#options
+    const due = heads.pendingAppends >= foldAppends || heads.pendingBytes >= foldBytes
+    const folded = due && !this.#stuck && this.#tryFold()
     this.#commitNow()
-    if (fold) this.#settleFold()
+    if (folded) this.#settleFold()
     return { first, results: results ?? null }
   }
 
@@ -250,7 +257,25 @@ export class Writer {
     this.#folder.fold(this.#heads.pending())
     this.#foldUs += (performance.now() - started) * 1000
   }
+  /**
+   * A fold on the way of an append. A change that a table refuses is a bug, found after it was acknowledged: the append goes
+   * through without the fold, reads by name keep working from the pending groups, and whoever needs the tables is told.
+   */
+  #tryFold(): boolean {
+    this.#savepoint.run()
+    try {
+      this.#foldNow()
+      this.#release.run()
+      return true
+    } catch (error) {
+      if (!sqliteCode(error).startsWith("SQLITE_CONSTRAINT")) throw error
+      this.#db.exec("rollback to fold; release fold")
+      this.#stuck = true
+      return false
+    }
+  }
   #settleFold(): void {
+    this.#stuck = false
     this.#folded = this.#heads.lastPending
     this.#heads.folded()
   }

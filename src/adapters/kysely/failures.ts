@@ -15,6 +15,7 @@ const byCode: ReadonlyArray<readonly [prefix: string, reason: string, detail: st
   ["SQLITE_CANTOPEN", "cannot_open", "the database file cannot be opened"],
   ["SQLITE_NOTADB", "corrupt", "the file is not a database"],
   ["SQLITE_CORRUPT", "corrupt", "the database file is damaged"],
+  ["SQLITE_CONSTRAINT", "corrupt", "a pending change breaks a rule of its table"],
   ["SQLITE_NOMEM", "memory", "SQLite ran out of memory"],
 ]
 

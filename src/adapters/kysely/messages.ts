@@ -4,18 +4,19 @@
  * A group of appends travels as a few flat arrays of strings and numbers and one text: cloning a message costs by the
  * object, not by the byte, so there is none for each append or projection.
  */
-import type { Projection } from "../../machines/projection.ts"
+import type { Tenant, WorkflowId } from "../../machines/ids.ts"
 import type { Append, Appended } from "../../runtime/Journal.ts"
 import type { Failure } from "./failures.ts"
+import { encodeOp } from "./ops.ts"
 import type { WriterStatements } from "./writerStatements.ts"
 
-/** What one append left for the fold: tenant, workflow, first sequence, count of events, projections. */
+/** What one append left for the fold: tenant, workflow, first sequence, count of events, ops (ops.ts). */
 export type PendingItem = readonly [
-  tenant: string,
-  workflowId: string,
+  tenant: Tenant,
+  workflowId: WorkflowId,
   firstSeq: number,
   count: number,
-  projections: ReadonlyArray<Projection>,
+  ops: ReadonlyArray<unknown>,
 ]
 
 export interface GroupMessage {
@@ -68,8 +69,9 @@ export interface WriterOptions {
   readonly filename: string
   readonly synchronous: "full" | "normal"
   readonly busyTimeoutMs: number
-  /** Appends after which a fold is due. */
+  /** Appends, and bytes, after which a fold is due. */
   readonly foldAppends: number
+  readonly foldBytes: number
   /** Rest after which what is pending is folded. */
   readonly idleMs: number
   /** For tests: a database that cannot grow beyond this many pages. */
@@ -94,14 +96,16 @@ export const packGroup = (id: number, group: ReadonlyArray<Append>): GroupMessag
     counts.push(append.entries.length)
     if (append.entries.length === 0) return
     for (const entry of append.entries) entries.push(entry.text, entry.hash)
+    const ops: Array<unknown> = []
     for (const p of append.projections) {
+      encodeOp(ops, p)
       if (p._tag === "sessionCreated") creates.push(index, "s", p.row.sessionId)
       else if (p._tag === "handoffOffered") creates.push(index, "h", p.row.handoffId)
     }
     if (append.definition !== undefined) definitions.push(index, append.definition.hash, append.definition.text)
     const { snapshot } = append
     if (snapshot !== undefined) snapshots.push(index, snapshot.seq, snapshot.hash, snapshot.text)
-    items.push([append.tenant, append.workflowId, append.expectedSeq + 1, append.entries.length, append.projections])
+    items.push([append.tenant, append.workflowId, append.expectedSeq + 1, append.entries.length, ops])
   })
   const body = JSON.stringify(items)
   return {

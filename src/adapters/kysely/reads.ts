@@ -350,3 +350,66 @@ export const workflowKeys = (): string =>
       .orderBy("workflow_id")
       .limit(int),
   )
+
+/** No parameters. */
+export const countEvents = (): string =>
+  compile(query.selectFrom("journal").select((eb) => eb.fn.countAll<number>().as("count")))
+
+/** tenant, workflow_id. */
+export const wakeOf = (): string =>
+  compile(
+    query.selectFrom("workflows").select("wake_at as at").where("tenant", "=", text).where("workflow_id", "=", text),
+  )
+
+/** tenant, workflow_id, step_id (the place before), limit. */
+export const stepsPage = (): string =>
+  compile(
+    query
+      .selectFrom("steps")
+      .select("step_id as stepId")
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("step_id", ">", text)
+      .orderBy("step_id")
+      .limit(int),
+  )
+
+/** tenant, workflow_id, kill_id (the place before), limit. */
+export const killsPage = (): string =>
+  compile(
+    query
+      .selectFrom("kills")
+      .select(["kill_id as killId"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("kill_id", ">", text)
+      .orderBy("kill_id")
+      .limit(int),
+  )
+
+/** tenant, workflow_id, key (the place before), limit. */
+export const answersPage = (): string =>
+  compile(
+    query
+      .selectFrom("answers")
+      .select(["key"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where("key", ">", text)
+      .orderBy("key")
+      .limit(int),
+  )
+
+/** tenant, workflow_id, name, key (the place before), limit. */
+export const resourcesPage = (): string =>
+  compile(
+    query
+      .selectFrom("resources")
+      .select(["name", "key"])
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text)
+      .where((eb) => eb(eb.refTuple("name", "key"), ">", eb.tuple(text, text)))
+      .orderBy("name")
+      .orderBy("key")
+      .limit(int),
+  )

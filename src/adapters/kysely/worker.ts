@@ -32,11 +32,11 @@ if (writer !== undefined) {
   port.on("message", (message: WriterMessage) => {
     clearTimeout(resting)
     const reply: WriterReply = writer.handle(message)
+    port.postMessage(reply)
     if (message.kind === "close") {
       writer.close()
       port.close()
     } else if (Number.isFinite(writer.restMs)) resting = setTimeout(fold, writer.restMs)
-    port.postMessage(reply)
   })
   port.postMessage({ failure: null })
 }

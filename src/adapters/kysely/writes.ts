@@ -115,7 +115,7 @@ export const insertRole = (): string =>
   )
 
 /**
- * tenant, session_id, workflow_id, role, agent, parent_session_id, handoff_id, generation, depth, status, version, created_at,
+ * tenant, workflow_id, session_id, role, agent, parent_session_id, handoff_id, generation, depth, status, version, created_at,
  * created_seq, ended_at, kill_id, reason.
  */
 export const upsertSession = (): string =>
@@ -124,8 +124,8 @@ export const upsertSession = (): string =>
       .insertInto("sessions")
       .values({
         tenant: text,
-        session_id: text,
         workflow_id: text,
+        session_id: text,
         role: text,
         agent: text,
         parent_session_id: text,
@@ -151,14 +151,14 @@ export const upsertSession = (): string =>
       ),
   )
 
-/** status, version, ended_at, kill_id, reason, tenant, session_id. */
+/** status, version, ended_at, kill_id, reason, session_id, tenant. */
 export const endSession = (): string =>
   compile(
     query
       .updateTable("sessions")
       .set({ status: text, version: int, ended_at: int, kill_id: text, reason: text })
-      .where("tenant", "=", text)
-      .where("session_id", "=", text),
+      .where("session_id", "=", text)
+      .where("tenant", "=", text),
   )
 
 /**
@@ -204,15 +204,15 @@ export const upsertHandoff = (): string =>
       ),
   )
 
-/** status, generation, session_id, deadline, updated_at, reason, tenant, workflow_id, handoff_id. */
+/** status, generation, session_id, deadline, updated_at, reason, handoff_id, tenant, workflow_id. */
 export const changeHandoff = (): string =>
   compile(
     query
       .updateTable("handoffs")
       .set({ status: text, generation: int, session_id: text, deadline: int, updated_at: int, reason: text })
+      .where("handoff_id", "=", text)
       .where("tenant", "=", text)
-      .where("workflow_id", "=", text)
-      .where("handoff_id", "=", text),
+      .where("workflow_id", "=", text),
   )
 
 /** updated_at, result, result_artifacts, tenant, workflow_id, handoff_id. */
