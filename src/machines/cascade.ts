@@ -8,7 +8,6 @@ import type { KillReceipt } from "./answers.ts"
 import { bounds } from "./bounds.ts"
 import type { EventOf } from "./events.ts"
 import type { HandoffId, SessionId, StepId } from "./ids.ts"
-import { handoffLifecycle } from "./lifecycle/table.ts"
 import { type Handoff, must, type Session, type State, type Step } from "./state.ts"
 
 export interface Cascade {
@@ -22,6 +21,19 @@ export interface Cascade {
   readonly aborted: ReadonlyArray<Step>
 }
 
+/** Cascades that `decide` has walked, by the event that it made of them: `evolve` need not walk a large tree again. */
+const walked = new WeakMap<object, { readonly state: State; readonly seq: number; readonly cascade: Cascade }>()
+
+export const rememberCascade = (state: State, event: object, cascade: Cascade): void => {
+  walked.set(event, { state, seq: state.seq + 1, cascade })
+}
+
+/** The cascade of an event that is being applied: the one of its decision if that was on this very state, else walked anew. */
+export const cascadeOfEvent = (state: State, event: object, walk: () => Cascade): Cascade => {
+  const known = walked.get(event)
+  return known?.state === state && known.seq === state.seq ? known.cascade : walk()
+}
+
 /** The session and everything below it that is in the state, dead ones too, parents first. */
 const subtree = (state: State, root: Session): ReadonlyArray<Session> => {
   const all = [root]
@@ -31,18 +43,21 @@ const subtree = (state: State, root: Session): ReadonlyArray<Session> => {
 }
 
 const collect = (state: State, sessions: ReadonlyArray<Session>, handoffs: Iterable<HandoffId>): Cascade => {
+  const dying: Array<Session> = []
   const orphans: Array<Step> = []
   const aborted: Array<Step> = []
-  const dying = sessions.filter((session) => session.status === "active")
-  for (const session of dying)
+  for (const session of sessions) {
+    if (session.status !== "active") continue
+    dying.push(session)
     for (const stepId of session.steps) {
       const step = must(state.steps, stepId, "step")
       if (step.status === "admitted") orphans.push(step)
       if (step.status === "queued") aborted.push(step)
     }
-  const killed = Array.from(handoffs, (id) => must(state.handoffs, id, "handoff")).filter(
-    (handoff) => handoffLifecycle.next(handoff.status, "KILL") !== undefined,
-  )
+  }
+  // What the state holds is open, and every open state of a handoff can be killed.
+  const killed: Array<Handoff> = []
+  for (const id of handoffs) killed.push(must(state.handoffs, id, "handoff"))
   return { sessions: dying, handoffs: killed, orphans, aborted }
 }
 

@@ -5,6 +5,7 @@ import {
   hasLiveDescendant,
   leaving,
   receiptOf,
+  rememberCascade,
   sessionCascade,
   subtreeCascade,
   workflowCascade,
@@ -72,6 +73,7 @@ export const killed = (
     ...(admitted.length > 0 ? { admitted } : {}),
     ...(ends === undefined ? {} : { ends }),
   }
+  rememberCascade(state, event, cascade)
   return accept([event], receiptOf(state, event, cascade, { seq: nextSeq(state), at: facts.now, actor: facts.actor }))
 }
 

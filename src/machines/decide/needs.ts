@@ -17,8 +17,32 @@ const gone = <K>(map: ReadonlyMap<K, unknown>, id: K | undefined): Array<K> =>
 
 /** The rows to read before `decide`; undefined where the state says it all, which is the rule. */
 export const needs = (state: State, command: Command): ArchiveRefs | undefined => {
+  if (isPlain(state, command)) return undefined
   const refs = wanted(state, command)
   return Object.values(refs).some((list) => (list as ReadonlyArray<unknown>).length > 0) ? refs : undefined
+}
+
+/** What nearly every command is: sent by a session that the state holds, about nothing that it may not hold. */
+const isPlain = (state: State, command: Command): boolean => {
+  switch (command._tag) {
+    case "offer":
+    case "preflight":
+    case "heartbeat":
+    case "release":
+    case "complete":
+    case "fail":
+      return state.sessions.has(command.sessionId)
+    case "propose":
+      return !state.resourcesForgotten && state.sessions.has(command.sessionId)
+    case "receipt":
+      return state.sessions.has(command.sessionId) && command.receipts.every((item) => state.steps.has(item.stepId))
+    case "claim": {
+      const handoff = state.handoffs.get(command.handoffId)
+      return handoff?.status === "offered" && handoff.generation === 1 && !state.resourcesForgotten
+    }
+    default:
+      return false
+  }
 }
 
 const wanted = (state: State, command: Command): ArchiveRefs => {

@@ -8,7 +8,7 @@
 import { heirOf } from "../cascade.ts"
 import type { Admission } from "../events.ts"
 import type { Micros, SessionId } from "../ids.ts"
-import { post } from "../ledger.ts"
+import { accountOf, post } from "../ledger.ts"
 import { killLifecycle, sessionLifecycle, stepLifecycle } from "../lifecycle/table.ts"
 import type { ResourceRow } from "../projection.ts"
 import { idle, must, type ResourceState, type Session, type State, type Step } from "../state.ts"
@@ -151,6 +151,8 @@ export const returnPrepared = (state: State, id: Session["prepared"] extends Set
   })
 }
 
+const nothing: ReadonlyArray<string> = []
+
 /**
  * Ends a session: its preflights return, what it owns goes to its heir unless an orphan of it still holds it. Its steps were
  * dealt with before. `dying` are all sessions that end in the same event.
@@ -166,15 +168,14 @@ export const endSession = (
   session.endedAt = context.at
   touch(session, context)
   for (const id of session.prepared) returnPrepared(state, id)
-  for (const key of [...session.owns]) {
+  for (const key of session.owns.size === 0 ? nothing : [...session.owns]) {
     const resource = must(state.resources, key, "resource")
     const heir = heirOf(state, session, resource.ref, dying)
     if (resource.steps.size > 0) resource.heir = heir
     else giveOwnership(state, key, heir, context)
   }
-  post(state, session.role, (account) => {
-    account.activeSessions -= 1
-  })
+  state.account.activeSessions -= 1
+  accountOf(state, session.role).activeSessions -= 1
 }
 
 /** Forgets ended sessions on which nothing open leans any more, upwards from this one. */

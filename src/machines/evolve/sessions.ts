@@ -1,5 +1,5 @@
 /** Events of sections 2, 3 and 8: workflows and sessions begin, end, and are killed. */
-import { type Cascade, receiptOf, sessionCascade, subtreeCascade, workflowCascade } from "../cascade.ts"
+import { type Cascade, cascadeOfEvent, receiptOf, sessionCascade, subtreeCascade, workflowCascade } from "../cascade.ts"
 import type { KillScope } from "../commands.ts"
 import type { EventOf } from "../events.ts"
 import { type KillId, resourceKey, type SessionId } from "../ids.ts"
@@ -118,7 +118,7 @@ export const sessionCompleted = (state: State, event: EventOf<"session.completed
 
 export const sessionFailed = (state: State, event: EventOf<"session.failed">, context: EventContext): void => {
   const session = must(state.sessions, event.sessionId, "session")
-  const cascade = subtreeCascade(state, session)
+  const cascade = cascadeOfEvent(state, event, () => subtreeCascade(state, session))
   const own = session.handoffId
   const others = { ...cascade, handoffs: cascade.handoffs.filter((handoff) => handoff.handoffId !== own) }
   session.reason = event.reason
@@ -134,7 +134,8 @@ export const sessionFailed = (state: State, event: EventOf<"session.failed">, co
 
 export const handoffReclaimed = (state: State, event: EventOf<"handoff.reclaimed">, context: EventContext): void => {
   const handoff = must(state.handoffs, event.handoffId, "handoff")
-  const cascade = subtreeCascade(state, must(state.sessions, event.sessionId, "session"))
+  const claimant = must(state.sessions, event.sessionId, "session")
+  const cascade = cascadeOfEvent(state, event, () => subtreeCascade(state, claimant))
   const others = { ...cascade, handoffs: cascade.handoffs.filter((other) => other !== handoff) }
   applyCascade(state, others, { killId: event.killId, reason: "reclaimed", target: event.sessionId }, context)
   if (event.status === "offered") {
@@ -154,12 +155,10 @@ export const handoffReclaimed = (state: State, event: EventOf<"handoff.reclaimed
 
 export const killed = (state: State, event: EventOf<"killed">, context: EventContext): void => {
   const target = event.sessionId === null ? undefined : must(state.sessions, event.sessionId, "session")
-  const cascade =
-    target === undefined
-      ? workflowCascade(state)
-      : event.scope === "session"
-        ? sessionCascade(state, target)
-        : subtreeCascade(state, target)
+  const cascade = cascadeOfEvent(state, event, () => {
+    if (target === undefined) return workflowCascade(state)
+    return event.scope === "session" ? sessionCascade(state, target) : subtreeCascade(state, target)
+  })
   applyCascade(
     state,
     cascade,
