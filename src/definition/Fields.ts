@@ -67,7 +67,7 @@ export class Fields<Key extends string> {
   }
 }
 
-export const readMap =
+const readMap =
   (what: string): Read<MapNode> =>
   (node, report) => {
     if (node.kind === "map") return node

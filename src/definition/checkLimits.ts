@@ -114,7 +114,8 @@ const checkPrices = (definition: Definition, at: PlaceOf, report: Report): void 
         report("unsatisfiable_limit", at(["roles", index, "tools", t, "estimate"]), message)
       }
       if (tool.estimate !== null || defaultCost !== null) return
-      const message = `max_cost is set, but nothing says what ${quoted(tool.tool)} costs: a call without an estimate of its own is refused`
+      const name = quoted(tool.tool)
+      const message = `max_cost is set, but nothing says what ${name} costs: a call without its own estimate is refused`
       report(
         "unknown_price",
         at(["roles", index, "tools", t, "tool"]),

@@ -76,7 +76,7 @@ const childOf = (node: Node, step: string | number): Node | undefined => {
 }
 
 /** A path as a JSON pointer. */
-export const pointer = (path: Path): string =>
+const pointer = (path: Path): string =>
   path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
 
 /** Places in a compiled artifact: there are no lines, so the excerpt is the path. */

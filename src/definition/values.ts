@@ -42,7 +42,7 @@ export const readText: Read<string> = (node, report) => {
 export const isName = (text: string): boolean => Result.isSuccess(decodeName(text))
 const decodeName = Schema.decodeUnknownResult(Name)
 
-/** A name that is declared. One that breaks the pattern is reported and still answered, so that what refers to it is not an unknown. */
+/** A declared name. One that breaks the pattern is reported and still answered: what refers to it is not an unknown. */
 export const readName: Read<string> = (node, report) => {
   const name = readText(node, report)
   if (name !== undefined && !isName(name)) {

@@ -87,7 +87,7 @@ export const workflowCascade = (state: State): Cascade =>
   collect(state, [...state.sessions.values()], state.handoffs.keys())
 
 /** Whether a session is the present claimant of its handoff: a dead one may have lost it to a later generation. */
-export const holds = (state: State, session: Session): boolean =>
+const holds = (state: State, session: Session): boolean =>
   session.handoffId !== null && state.handoffs.get(session.handoffId)?.sessionId === session.sessionId
 
 /** Whether any descendant of the session is active. */

@@ -92,7 +92,8 @@ const exceeded = (
   const whose = role === null ? "The workflow" : `Role ${role}`
   return refuse(
     "limit_exceeded",
-    `${whose} has ${facts.limit} ${facts.max}: ${facts.used} used + ${facts.reserved} reserved + ${facts.requested} requested is more. ` +
+    `${whose} has ${facts.limit} ${facts.max}: ${facts.used} used + ${facts.reserved} reserved + ${facts.requested} requested ` +
+      "is more. " +
       "Wait until something ends, or ask an operator to raise the limit.",
     facts,
   )

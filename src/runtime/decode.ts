@@ -116,7 +116,7 @@ export const decodeCommand = <K extends CommandName>(name: K, input: object): Co
   return invalid(name, Result.isFailure(all) ? all.failure : decoded.failure)
 }
 
-export const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
+const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
   const errors = problems(error)
   const list = errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")
   return fail("invalid_request", `${what} is not valid. ${list}`, { errors: errors as unknown as Json })

@@ -1,6 +1,4 @@
 /** What a decision is made of: the facts that come in, and the events with an answer or a refusal that come out. */
-import type { Answers } from "../answers.ts"
-import type { CommandName } from "../commands.ts"
 import type { EventBody } from "../events.ts"
 import type { HandoffId, KillId, PreparedRequestId, SessionId, StepId } from "../ids.ts"
 import type { Archive } from "../projection.ts"
@@ -38,8 +36,6 @@ export interface Facts {
 export type Decision<A> =
   | { readonly _tag: "accepted"; readonly events: ReadonlyArray<EventBody>; readonly answer: A }
   | { readonly _tag: "refused"; readonly events: ReadonlyArray<EventBody>; readonly refusal: Refusal }
-
-export type DecisionOf<K extends CommandName> = K extends keyof Answers ? Decision<Answers[K]> : never
 
 export const accept = <A>(events: ReadonlyArray<EventBody>, answer: A): Decision<A> => ({
   _tag: "accepted",

@@ -214,7 +214,7 @@ const applyCascade = (state: State, cascade: Cascade, cause: Cause, context: Eve
   cascadeRows(cascade, cause, context)
 }
 
-/** The receipt of every cascade is kept, so that a repeated kill can answer with it; a failure that takes nobody along has none. */
+/** The receipt of every cascade, so that a repeated kill can answer with it; a failure that takes nobody along has none. */
 const killRow = (state: State, cascade: Cascade, cause: Cause, context: EventContext): void => {
   if (context.rows === undefined) return
   const sessions = cascade.sessions.filter((session) => session !== cause.failing)
