@@ -4,9 +4,11 @@
  * An event names sessions and handoffs by id; the reader thinks in roles. `Progress` remembers, from the events that it
  * was given, who is who. It must therefore see a workflow from its first event on.
  */
-import type { EventBody, JournalEvent } from "../../src/machines/events.ts"
+import type { JournalEvent } from "handrail"
 import type { Colour, Paint } from "./terminal.ts"
 import { clip, money, pad, painter, plain } from "./terminal.ts"
+
+type EventBody = JournalEvent["body"]
 
 export interface ProgressOptions {
   /** Takes one line, without its newline. */

@@ -1,0 +1,135 @@
+/**
+ * The demo: `npm run demo -- --help` says what it can do.
+ *
+ * Exits with 0 when the variant has shown what it promises, with 1 when it has not, with 2 when it was asked for something that
+ * can't be done, and with 130 when it was interrupted.
+ */
+import { randomBytes } from "node:crypto"
+import { access, mkdir, mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, relative, resolve } from "node:path"
+import { type Request, readArguments, UsageError, usage } from "./arguments.ts"
+import { DiffError, parseDiff } from "./diff.ts"
+import { drawPicture } from "./picture.ts"
+import { Progress } from "./progress.ts"
+import { partition } from "./scan.ts"
+import { loadChange, SourceError } from "./source.ts"
+import { painter, plain, wantsColour } from "./terminal.ts"
+import { type Variant, variants } from "./variants.ts"
+
+/** npm runs its scripts in the project's folder; a path means what it meant where it was typed. */
+const cwd = (process.env.npm_lifecycle_event === "demo" ? process.env.INIT_CWD : undefined) ?? process.cwd()
+const colour = wantsColour()
+const paint = painter(colour)
+// Nothing wraps in a pipe.
+const columns = process.stdout.isTTY ? process.stdout.columns : 140
+const print = (line = ""): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+const main = async (): Promise<number> => {
+  const request = readArguments(process.argv.slice(2))
+  if (request === undefined) {
+    print(usage)
+    return 0
+  }
+  const variant = variants[request.variant]
+  const { head, repository } = await look(request, variant)
+  const folder = await folderOf(request)
+  print(paint("bold", head))
+  print(paint("dim", `run folder ${folder}`))
+  print()
+  return review(request, variant, repository, folder)
+}
+
+/** What can't be reviewed is said before anything is started. */
+const look = async ({ repo, target }: Request, { about, name, needsParts }: Variant) => {
+  const change = await loadChange({
+    cwd,
+    ...(target === undefined ? {} : { target }),
+    ...(repo === undefined ? {} : { repo }),
+  })
+  const { added, deleted, files } = parseDiff(change.text)
+  const parts = partition(files, 6).length
+  if (parts < needsParts)
+    throw new UsageError(
+      `--${name} needs a change that falls into ${needsParts} parts, and ${change.title} falls into ${parts}.`,
+    )
+  const size = `${files.length} file${files.length === 1 ? "" : "s"}, +${added} −${deleted}`
+  return { head: `${plain(change.title)} (${size}): ${about}`, repository: change.repository }
+}
+
+const folderOf = async ({ out }: Request): Promise<string> => {
+  if (out === undefined) return mkdtemp(join(tmpdir(), "handrail-review-"))
+  const folder = resolve(cwd, out)
+  await mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new UsageError(`--out ${out} can't be used: ${error.message}`)
+  })
+  return folder
+}
+
+const review = async (request: Request, variant: Variant, repository: string, folder: string): Promise<number> => {
+  // Only now: whoever mistyped an option should not wait for the runtime to load.
+  const [{ Handrail }, { Run, RunError }] = await Promise.all([import("handrail"), import("./run.ts")])
+  const store = join(folder, "handrail.db")
+  const progress = new Progress({ write: print, startedAt: Date.now(), columns, colour })
+  const runtime = await Handrail.open({ store: `sqlite:${store}` })
+  const { repo, target } = request
+  const change = {
+    cwd,
+    repository,
+    ...(target === undefined ? {} : { target }),
+    ...(repo === undefined ? {} : { repo }),
+  }
+  const suffix = randomBytes(3).toString("hex")
+  const run = new Run({ folder, store, suffix, runtime, variant, change, progress })
+  const interrupted = new Promise<number>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(130))
+  })
+  try {
+    const code = await Promise.race([interrupted, run.toEnd().then(() => 0)])
+    return code === 0 ? await conclude(run, variant, folder) : code
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error
+    print(paint("red", `✗ ${plain(error.message)}`))
+    return 1
+  } finally {
+    await run.stop()
+    await runtime.close()
+  }
+}
+
+const conclude = async (run: import("./run.ts").Run, variant: Variant, folder: string): Promise<number> => {
+  print()
+  print(drawPicture(await run.picture(), { columns, colour }))
+  print()
+  const checks = variant.checks(run, await run.view())
+  for (const { holds, text } of checks) print(holds ? `${paint("green", "✓")} ${text}` : paint("red", `✗ ${text}`))
+  if (run.unenforced.size > 0)
+    print(
+      paint(
+        "dim",
+        `· ${run.unenforced.size} rules of the contracts are written down, and not enforced by this version`,
+      ),
+    )
+  const file = join(folder, "review.md")
+  const isWritten = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if (isWritten) {
+    const near = relative(cwd, file)
+    print()
+    print(`${paint("bold", "review")} ${near.startsWith("..") ? file : near}`)
+  }
+  return checks.every(({ holds }) => holds) ? 0 : 1
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof SourceError || error instanceof DiffError)) throw error
+  process.stderr.write(`${plain(error.message)}\n`)
+  if (error instanceof UsageError) process.stderr.write("npm run demo -- --help says what there is.\n")
+  process.exitCode = 2
+}
