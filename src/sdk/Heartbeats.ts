@@ -4,7 +4,6 @@
  * The lease's length is taken from the runtime's own times, so a clock that differs here does no harm. It beats at once where
  * the session is resumed, because nobody knows how much of the lease is left.
  */
-import type { EventBody } from "../machines/events.ts"
 import { limits } from "./limits.ts"
 import { isInfrastructure } from "./retry.ts"
 import type { SessionLink } from "./SessionLink.ts"
@@ -14,7 +13,6 @@ export class Heartbeats {
   readonly #handoffId: string
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
-  #stopListening: () => void = () => {}
 
   constructor(link: SessionLink, handoffId: string) {
     this.#link = link
@@ -24,17 +22,13 @@ export class Heartbeats {
 
   start(): void {
     if (this.#isStopped) return
-    this.#stopListening = this.#link.feed.listen(({ body }) => {
-      if (this.#isProgress(body)) this.stop()
-    })
-    // A beat that is refused says why to the session's life; there is nobody here to throw it at.
-    this.#run().catch(() => this.stop())
+    // What is refused says why to the session's life; there is nobody here to throw it at.
+    this.#run().catch((error: unknown) => (isInfrastructure(error) ? this.#later(() => this.start()) : this.stop()))
   }
 
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
-    this.#stopListening()
   }
 
   async #run(): Promise<void> {
@@ -46,19 +40,20 @@ export class Heartbeats {
       if (this.#isStopped) return
       try {
         const { claimDeadline } = await this.#link.command((session) => session.heartbeat())
+        // There was progress: the lease is no more.
         if (claimDeadline === null) return this.stop()
       } catch (error) {
         if (!isInfrastructure(error)) return this.stop()
       }
-      if (this.#isStopped) return
-      this.#timer = setTimeout(() => void beat(), everyMs)
-      // Staying alive is the agent's affair.
-      this.#timer.unref()
+      this.#later(() => void beat(), everyMs)
     }
     await beat()
   }
 
-  #isProgress(body: EventBody): boolean {
-    return body._tag === "steps.resolved" && body.progressed?.some((id) => id === this.#handoffId) === true
+  #later(then: () => void, ms: number = limits.longestBackoffMs): void {
+    if (this.#isStopped) return
+    this.#timer = setTimeout(then, ms)
+    // Staying alive is the agent's affair.
+    this.#timer.unref()
   }
 }

@@ -28,13 +28,13 @@ export class Life {
 
   /** Throws why no call may be made any more. */
   check(): void {
-    if (this.#end !== undefined) throw this.why
+    if (this.#end !== undefined) throw this.why()
   }
 
-  /** Why it ended. A kill is a new error each time, so that each call has its own stack and its own outcome. */
-  get why(): unknown {
+  /** Why it ended. A kill is a new error each time, so that each call has its own stack, cause and outcome. */
+  why(cause?: unknown): unknown {
     const why = this.#end?.why
-    return why instanceof ReplayKillError ? new ReplayKillError(why, why.cause) : why
+    return why instanceof ReplayKillError ? new ReplayKillError(why, cause) : why
   }
 
   /** The first end counts. */

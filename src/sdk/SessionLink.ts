@@ -92,7 +92,7 @@ export class SessionLink {
     const { facts } = error
     if (error.code === "session_killed" || error.code === "workflow_killed") {
       this.killed({ killId: textOf(facts.killId), reason: textOf(facts.reason) })
-      return this.life.why
+      return this.life.why()
     }
     if (error.code === "session_not_active") this.life.end(error, { abort: facts.status !== "completed" })
     return error
@@ -146,7 +146,7 @@ export class SessionLink {
       const stopListening = this.feed.listen(({ body }) => {
         if (concerns(body)) void ask()
       })
-      forgetEnd = this.life.onEnd(() => done(() => reject(this.life.why)))
+      forgetEnd = this.life.onEnd(() => done(() => reject(this.life.why())))
       signal?.addEventListener("abort", onAbort, { once: true })
       if (signal?.aborted === true) onAbort()
       if (!isDone) void ask()

@@ -77,7 +77,7 @@ export class ToolRunner {
     // It was killed on the way: the step is an orphan that certainly had no effect.
     if (this.#link.life.hasEnded) {
       await this.#receipt(step, "aborted", noReport)
-      throw this.#link.life.why
+      throw this.#link.life.why()
     }
     return this.#run(step, tool, input)
   }
@@ -143,12 +143,12 @@ export class ToolRunner {
     const reported = refused === undefined || refused.isRecorded
     const noted: StepOutcome = { stepId: step.stepId, tool: contract.tool, outcome, reported }
     const cause = end._tag === "threw" ? end.error : undefined
-    if (life.isKilled) throw withOutcome(life.why, noted)
+    if (life.isKilled) throw withOutcome(life.why(cause), noted)
     if (isLate)
       throw withOutcome(new ToolTimeoutError(contract.tool, contract.timeoutMs ?? 0, became[outcome], cause), noted)
     if (end._tag === "threw") throw withOutcome(end.error, noted)
     if (refused !== undefined) throw withOutcome(refused.error, noted)
-    if (end._tag === "left") throw withOutcome(life.why, noted)
+    if (end._tag === "left") throw withOutcome(life.why(), noted)
     if (report.problem !== undefined)
       throw withOutcome(new ReplayConfigError("tools", `${contract.tool} reported wrongly: ${report.problem}.`), noted)
     return end.value

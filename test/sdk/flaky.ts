@@ -3,7 +3,7 @@ import { type CallOptions, type Client, Session } from "../../src/index.ts"
 import { SessionId, WorkflowId } from "../../src/machines/ids.ts"
 import { fail } from "../../src/runtime/errors.ts"
 
-type Name = "propose" | "receipt" | "complete" | "createRoot" | "claim" | "events" | "getSession"
+type Name = "propose" | "receipt" | "complete" | "createRoot" | "claim" | "events" | "getHandoff"
 
 /** The same client, but a method goes through `before`, which may throw, and `after`; so do the sessions that it opens. */
 const intercepted = (
@@ -58,6 +58,9 @@ export const counting = (client: Client, name: Name) => {
   })
   return { client: counted, calls: () => calls }
 }
+
+export const watched = (client: Client, name: Name, onCall: (input: unknown) => void): Client =>
+  intercepted(client, name, onCall)
 
 /** The answers of a method are given only after something else has happened. */
 export const delayed = (client: Client, name: Name, meanwhile: () => Promise<void>): Client =>

@@ -30,15 +30,19 @@ describe("a kill in the middle of a tool", () => {
     const runtime = await openRuntime()
     const started = gate()
     const session = lead(runtime, governance(), {
-      transact: (_: unknown, { signal }) => {
+      transact: async (_: unknown, { signal }) => {
         started.open()
-        return aborted(signal)
+        await aborted(signal).catch(() => {})
+        throw new Error("rolled back")
       },
     })
     const call = errorOf(session.tools.transact(null))
     await started.opened
     await runtime.kill({ scope: "session", sessionId: "root", reason: "enough" })
-    expect(outcomeOf(await call)).toMatchObject({ outcome: "aborted", reported: true })
+    const error = await call
+    expect(error).toBeInstanceOf(ReplayKillError)
+    expect(error).toMatchObject({ cause: new Error("rolled back") })
+    expect(outcomeOf(error)).toMatchObject({ outcome: "aborted", reported: true })
     expect(await resolutions(runtime)).toEqual(["transact aborted late"])
   })
 
@@ -134,6 +138,13 @@ describe("a killed session", () => {
     expect(session.signal.aborted).toBe(false)
     expect(await errorOf(session.tools.look())).toMatchObject({ name: "ReplayKillError", reason: "enough" })
     expect(session.signal.aborted).toBe(true)
+  })
+
+  test("by its own hand is dead at once", async () => {
+    const runtime = await openRuntime()
+    const session = lead(flaky(runtime, "events", Number.POSITIVE_INFINITY), governance(), {})
+    const { killId } = await session.kill({ scope: "session", reason: "my own mistake" })
+    expect(session.signal.reason).toMatchObject({ name: "ReplayKillError", killId, reason: "my own mistake" })
   })
 
   test("hears of its kill although the store was away for a while", async () => {

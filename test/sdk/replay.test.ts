@@ -1,7 +1,19 @@
 /** A team at work: a root, its child, what they hand to each other, and how they end. */
 import { describe, expect, test } from "vitest"
 import { makeMemoryStore, WorkflowError } from "../../src/index.ts"
-import { errorOf, gate, governance, happened, lead, openRuntime, resolutions, resolved, worker } from "./fixtures.ts"
+import {
+  errorOf,
+  gate,
+  governance,
+  happened,
+  lead,
+  openRuntime,
+  resolutions,
+  resolved,
+  worker,
+  workflowYaml,
+} from "./fixtures.ts"
+import { delayed, watched } from "./flaky.ts"
 
 describe("a root session", () => {
   test("is created on first use, with the definition and the contracts of every role", async () => {
@@ -127,6 +139,23 @@ describe("a handoff", () => {
     expect(await errorOf(parent.awaitHandoff({ handoffId: "h9" }))).toMatchObject({ code: "handoff_not_found" })
   })
 
+  test("that ends while its waiting parent asks for it is not missed (I11)", async () => {
+    const runtime = await openRuntime()
+    const withdrawn = gate()
+    const meanwhile = async () => {
+      await parent.withdraw({ handoffId: "h1" })
+      // The second of them is told of its turn by an event, and events come in order: the parent has heard of the end.
+      await Promise.all([1, 2].map(() => parent.tools.migrate({ database: "main" })))
+      withdrawn.open()
+    }
+    let asked = 0
+    const slow = delayed(runtime, "getHandoff", () => (asked++ === 0 ? meanwhile() : withdrawn.opened))
+    const parent = lead(slow, governance(), { migrate: (_: { database: string }) => 1 })
+    expect(await parent.awaitHandoff(await parent.handoff({ toRole: "worker", handoffId: "h1" }))).toMatchObject({
+      status: "withdrawn",
+    })
+  })
+
   test("one of two claimants wins, and the other is told why it lost (I1)", async () => {
     const runtime = await openRuntime()
     const folder = governance()
@@ -194,6 +223,31 @@ describe("shared resources", () => {
     expect(await resolutions(runtime)).toEqual(
       ["migrate", "migrate", "migrate", "migrate"].map((t) => `${t} committed`),
     )
+  })
+
+  test("a commit names the tokens under which its tool ran", async () => {
+    const runtime = await openRuntime()
+    const receipts: Array<unknown> = []
+    const client = watched(runtime, "receipt", (input) => receipts.push(input))
+    const session = lead(client, governance(), { migrate: (_: { database: string }) => 1 })
+    await session.tools.migrate({ database: "main" })
+    expect(receipts).toMatchObject([{ receipts: [{ fences: [{ name: "migration", key: "main", token: 1 }] }] }])
+  })
+
+  test("are held although the workflow's definition came without the contract", async () => {
+    const runtime = await openRuntime()
+    const folder = governance()
+    const root = { workflowId: "w1", sessionId: "root", role: "lead", agent: "lead" }
+    const parent = await runtime.createRoot({ ...root, definition: workflowYaml })
+    await parent.handoff({ toRole: "worker", handoffId: "h1" })
+    const child = worker(runtime, folder, { deploy: (_: { environment: string }, { fences }) => fences.length })
+    // Its price is nowhere: an unknown one never passes for free.
+    expect(await errorOf(child.tools.deploy({ environment: "prod" }))).toMatchObject({ code: "cost_unknown" })
+    const free = await openRuntime()
+    const definition = workflowYaml.replace(", max_cost: 100", "")
+    await (await free.createRoot({ ...root, definition })).handoff({ toRole: "worker", handoffId: "h1" })
+    const other = worker(free, folder, { deploy: (_: { environment: string }, { fences }) => fences.length })
+    expect(await other.tools.deploy({ environment: "prod" })).toBe(2)
   })
 
   test("a tool runs with the arguments that were admitted, whatever its caller does to them meanwhile", async () => {

@@ -92,7 +92,13 @@ describe("close", () => {
     })
     const call = errorOf(session.tools.transact(null))
     await started.opened
+    let isAnswered = false
+    const answered = call.then(() => {
+      isAnswered = true
+    })
     await session.close()
+    expect(isAnswered).toBe(true)
+    await answered
     expect(await call).toMatchObject({ code: "closed" })
     expect(await resolutions(runtime)).toEqual(["transact aborted"])
     expect(await runtime.getSession("root")).toMatchObject({ status: "active", steps: [] })
@@ -157,6 +163,9 @@ describe("the caller's signal", () => {
     stop.abort(why)
     expect(await call).toBe(why)
     expect(session.signal.reason).toBe(why)
+    expect(await errorOf(session.complete())).toBe(why)
+    // The first end counts.
+    await session.close()
     expect(await errorOf(session.complete())).toBe(why)
     expect(await runtime.getSession("root")).toMatchObject({ status: "active" })
   })
