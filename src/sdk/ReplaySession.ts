@@ -94,7 +94,7 @@ export class ReplaySession<T extends Tools = Tools> {
     return this.#opened("handedOver").session.handedOver
   }
 
-  /** Steps that the session had begun before this process: their outcome is for the agent to find out, and to say by `receipt`. */
+  /** Steps that the session had begun before this process: the agent finds out what became of them, and says so by `receipt`. */
   get unresolved(): ReadonlyArray<UnresolvedStep> {
     return this.#opened("unresolved").unresolved
   }
@@ -175,7 +175,7 @@ export class ReplaySession<T extends Tools = Tools> {
     return ended
   }
 
-  /** Kills this session: alone, with everything below it, or with the whole workflow. Every later call throws `ReplayKillError`. */
+  /** Kills this session: alone, with all below it, or with the whole workflow. Every later call throws `ReplayKillError`. */
   async kill({ scope, reason }: { readonly scope: KillScope; readonly reason: string }): Promise<KillReceipt> {
     const receipt = await this.#link.command((session, options) =>
       scope === "workflow"

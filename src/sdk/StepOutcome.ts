@@ -1,7 +1,8 @@
 /**
  * What became of the step whose call failed, kept beside the error.
  *
- * A tool's own error reaches the caller as it was thrown, neither wrapped nor changed; `outcomeOf` says what the journal was told.
+ * A tool's own error reaches the caller as it was thrown, neither wrapped nor changed; `outcomeOf` says what the journal was
+ * told.
  */
 export interface StepOutcome {
   readonly stepId: string

@@ -1,9 +1,9 @@
 /**
  * Governed tool calls: contract, admission, run, receipt (semantics.md §5).
  *
- * Nothing runs before it is admitted, and everything that was admitted gets a receipt, whatever the tool does: it returns, throws, runs
- * past its time, or its session is killed under it. A receipt says only what is certain. A tool that ignores its signal is
- * left behind after a grace, and reports when it does end.
+ * Nothing runs before it is admitted, and everything that was admitted gets a receipt, whatever the tool does: it returns,
+ * throws, runs past its time, or its session is killed under it. A receipt says only what is certain. A tool that ignores its
+ * signal is left behind after a grace, and reports when it does end.
  */
 
 import type { ResolvedStep } from "../machines/answers.ts"
