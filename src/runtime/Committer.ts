@@ -5,7 +5,7 @@
  * next is gathered, so that the fsync of one and the rules of the other overlap. An actor is never in two groups at once, so
  * no batch can be written before the one that it was decided on.
  */
-import { Effect, Exit } from "effect"
+import { type Effect, Exit, type Fiber } from "effect"
 import type { Actor } from "./Actor.ts"
 import type { Append, Journal, StorageError } from "./Journal.ts"
 import { StorageUnavailable } from "./Journal.ts"
@@ -13,6 +13,8 @@ import { limits } from "./limits.ts"
 
 export interface CommitterOptions {
   readonly journal: Journal["Service"]
+  /** Runs an effect with the runtime's own clock and scheduler. */
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /** Runs the task after the actors that are due to run have run. */
   readonly scheduleAfterActors: (task: () => void) => void
   readonly onGroup?: (size: number) => void
@@ -66,7 +68,8 @@ export class Committer {
       if (group.length === 0) break
       this.#inFlight += 1
       this.#options.onGroup?.(group.length)
-      Effect.runFork(this.#options.journal.append(group)).addObserver((exit) => this.#written(actors, exit))
+      const { journal, run } = this.#options
+      run(journal.append(group)).addObserver((exit) => this.#written(actors, exit))
     }
   }
 

@@ -88,6 +88,7 @@ const make = Effect.gen(function* () {
 
   const committer = new Committer({
     journal,
+    run: runFork,
     scheduleAfterActors: (task) => dispatcher.scheduleTask(task, 1),
     onGroup: (size) => {
       counts.groups += 1
@@ -264,7 +265,7 @@ const make = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* fireDeadlines
       wakeUp.closeUnsafe()
-      const sleepMs = Math.max(1, Math.min(limits.deadlinePollMs, earliest - host.now()))
+      const sleepMs = Math.max(limits.deadlineTickMs, Math.min(limits.deadlinePollMs, earliest - host.now()))
       yield* Effect.raceFirst(Effect.sleep(sleepMs), wakeUp.await)
     }),
   )

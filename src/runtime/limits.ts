@@ -27,6 +27,8 @@ export const limits = {
   definitions: 256,
   /** Sessions whose workflow is remembered without asking the store. */
   locations: 100_000,
+  /** Shortest sleep between two looks at the deadlines of live actors: each looks at all of them. */
+  deadlineTickMs: 10,
   /** Longest sleep between two looks at the deadlines of workflows that have no live actor. */
   deadlinePollMs: 1000,
   /** How long a deadline of a workflow that no actor here holds may be overdue before this runtime fires it. */
