@@ -73,8 +73,8 @@ export class Contracts {
     throw new ReplayConfigError(
       "contractsDir",
       `The definition of the workflow and ${this.#directory} do not hold the same contracts of role ${role.name}: they ` +
-        `differ in ${what.join(", ")}. Let the role's session_contract in workflow.yaml name the session.yaml there, and pass its files ` +
-        "along where you give the definition yourself.",
+        `differ in ${what.join(", ")}. Let the role's session_contract in workflow.yaml name the session.yaml there, ` +
+        "and pass its files along where you give the definition yourself.",
     )
   }
 }
