@@ -1,0 +1,222 @@
+/**
+ * What is left in a store, compared with what its users were told.
+ *
+ * Every acknowledged command must be in the journal, with that sequence and that content (I7), under one key at most once (I8);
+ * nothing may be there that nobody sent; the store must verify (I9), and the whole history must fold with I1 to I6, I10 and
+ * I11 holding after every event.
+ */
+import assert from "node:assert/strict"
+import { Effect, Exit, Scope } from "effect"
+import { openSqliteJournal } from "../../src/adapters/kysely/sqlite.ts"
+import { compile, makeRules } from "../../src/definition/index.ts"
+import type { EventBody, EventTag, JournalEvent } from "../../src/machines/events.ts"
+import { type Tenant, WorkflowId } from "../../src/machines/ids.ts"
+import type { Rules } from "../../src/machines/rules.ts"
+import type { Journal } from "../../src/runtime/Journal.ts"
+import { verifyTenant } from "../../src/runtime/verify.ts"
+import { checkFold } from "../machines/FoldChecker.ts"
+import type { Evidence } from "../model/harness.ts"
+import { I1, I5, I9 } from "../model/invariants.ts"
+import type { Acknowledged, CommandName, Sent } from "./lines.ts"
+import { teamYaml } from "./team.ts"
+
+export interface Audit {
+  readonly workflows: number
+  readonly events: number
+  /** Events of deadlines that fired. */
+  readonly fired: number
+  /** Every key that an event names. */
+  readonly keys: ReadonlySet<string>
+  readonly problems: ReadonlyArray<string>
+}
+
+const compiled = compile({ file: "workflow.yaml", text: teamYaml })
+if (!compiled.ok) throw new Error("the team's definition does not compile")
+export const teamRules: Rules = makeRules(compiled.artifact)
+
+/** The events that a command may have become; `undefined` where it may also have changed nothing. */
+const tags: Readonly<Record<CommandName, ReadonlyArray<EventTag>>> = {
+  createRoot: ["workflow.created"],
+  claim: ["handoff.claimed"],
+  offer: ["handoff.offered"],
+  preflight: ["budget.reserved"],
+  propose: ["steps.proposed", "usage.settled"],
+  receipt: ["steps.resolved"],
+  heartbeat: ["lease.renewed"],
+  release: ["resources.released"],
+  complete: ["session.completed"],
+  fail: ["session.failed"],
+  completeHandoff: ["session.completed"],
+  failHandoff: ["session.failed"],
+  reclaim: ["handoff.reclaimed"],
+  withdraw: ["handoff.withdrawn"],
+  // What is dead already answers with the cascade that ended it.
+  kill: ["killed", "session.failed", "handoff.reclaimed"],
+  resolveStep: ["steps.resolved"],
+  raiseLimits: ["limits.raised"],
+}
+
+/** Opens the store with nobody deciding anything in it: what is there is looked at, and no deadline fires. */
+export const withJournal = async <A>(
+  filename: string,
+  use: (journal: Journal["Service"], run: <B, E>(effect: Effect.Effect<B, E>) => Promise<B>) => Promise<A>,
+): Promise<A> => {
+  const scope = await Effect.runPromise(Scope.make())
+  try {
+    const journal = await Effect.runPromise(Effect.provideService(openSqliteJournal({ filename }), Scope.Scope, scope))
+    return await use(journal, (effect) => Effect.runPromise(effect))
+  } finally {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}
+
+export const eventsOf = async (
+  journal: Journal["Service"],
+  tenant: Tenant,
+  workflowId: string,
+): Promise<ReadonlyArray<JournalEvent>> => {
+  const entries = await Effect.runPromise(journal.read(tenant, WorkflowId.make(workflowId), 0, 1_000_000))
+  return entries.map((entry) => JSON.parse(entry.text) as JournalEvent)
+}
+
+export const audit = (
+  filename: string,
+  tenant: Tenant,
+  acknowledged: ReadonlyArray<Acknowledged>,
+  /** All that was ever sent, where it is known. */
+  sent?: ReadonlyArray<Sent>,
+): Promise<Audit> =>
+  withJournal(filename, async (journal, run) => {
+    const problems: Array<string> = []
+    const verified = await run(verifyTenant(journal, tenant))
+    for (const { workflowId, seq, problem } of verified.problems)
+      problems.push(`${workflowId} ${seq ?? ""}: ${problem}`)
+    const events: Record<string, ReadonlyArray<JournalEvent>> = {}
+    let cursor: string | null = null
+    do {
+      const page: Awaited<ReturnType<typeof listed>> = await listed(journal, tenant, cursor)
+      for (const { workflowId } of page.items) events[workflowId] = await eventsOf(journal, tenant, workflowId)
+      cursor = page.cursor
+    } while (cursor !== null)
+    const all = Object.values(events).flat()
+    const note = (what: string, check: () => void): void => {
+      try {
+        check()
+      } catch (error) {
+        problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    for (const [workflowId, list] of Object.entries(events)) note(workflowId, () => void checkFold(teamRules, list))
+    const evidence: Evidence = {
+      definition: teamRules.definition as never,
+      moments: [],
+      problems: [],
+      strangers: [],
+      events,
+    }
+    for (const check of [I1, I5, I9]) note(check.name, () => check(evidence))
+    for (const one of acknowledged)
+      note(`${one.workflowId} ${one.command} ${one.n}`, () => isJournalled(one, events[one.workflowId] ?? []))
+    if (sent !== undefined) note("what nobody sent", () => wasSent(sent, events))
+    return {
+      workflows: verified.workflows,
+      events: all.length,
+      fired: all.filter((event) => event.actor === "system").length,
+      keys: new Set(all.flatMap((event) => event.key ?? [])),
+      problems,
+    }
+  })
+
+const listed = (journal: Journal["Service"], tenant: Tenant, cursor: string | null) =>
+  Effect.runPromise(journal.listWorkflows(tenant, { limit: 500, ...(cursor === null ? {} : { cursor }) }))
+
+/** I7, first half. */
+const isJournalled = (one: Acknowledged, events: ReadonlyArray<JournalEvent>): void => {
+  const { command, input, answer, key } = one
+  const own = key === undefined ? [] : events.filter((event) => event.key === key)
+  const event = find(one, events, own)
+  // A command that changed nothing has left nothing; what it names must be there all the same.
+  if (event === undefined) {
+    assert.ok(
+      changesNothing(one, events),
+      `I7: it was acknowledged and is not in the journal: ${JSON.stringify(answer)}`,
+    )
+    return
+  }
+  const { body } = event
+  assert.ok(tags[command].includes(body._tag), `I7: it became ${body._tag}`)
+  const named = body as EventBody & Readonly<Record<string, unknown>>
+  for (const member of ["sessionId", "handoffId", "preparedRequestId", "killId", "toRole"])
+    if (
+      named[member] !== undefined &&
+      named[member] !== null &&
+      command !== "completeHandoff" &&
+      command !== "failHandoff"
+    ) {
+      const said = answer[member] ?? input[member]
+      if (said !== undefined && said !== null) assert.equal(named[member], said, `I7: ${member} of event ${event.seq}`)
+    }
+  if (body._tag === "steps.proposed") {
+    const said = (answer.steps as ReadonlyArray<{ stepId: string; status: string }>).map(
+      (step) => `${step.stepId} ${step.status}`,
+    )
+    assert.deepEqual(
+      body.steps.map((step) => `${step.stepId} ${step.status}`),
+      said,
+      `I7: the steps of event ${event.seq}`,
+    )
+  }
+  if (body._tag === "handoff.offered") assert.deepEqual(body.summary, input.summary ?? null, "I7: the summary")
+  if (body._tag === "session.completed" && command === "complete")
+    assert.deepEqual(body.result, input.result ?? null, "I7: the result")
+}
+
+const find = (
+  { command, answer, input }: Acknowledged,
+  events: ReadonlyArray<JournalEvent>,
+  own: ReadonlyArray<JournalEvent>,
+): JournalEvent | undefined => {
+  const fitting = own.find(({ body }) => tags[command].includes(body._tag) && body._tag !== "usage.settled")
+  if (fitting !== undefined) return fitting
+  if (typeof answer.seq === "number") {
+    const at = events[answer.seq - 1]
+    return at !== undefined && tags[command].includes(at.body._tag) && isAbout(at.body, input) ? at : undefined
+  }
+  if (command === "createRoot") return events[0]
+  if (command === "claim")
+    return events.find(({ body }) => body._tag === "handoff.claimed" && body.sessionId === answer.sessionId)
+  if (command === "heartbeat")
+    return events.find(
+      ({ body }) =>
+        body._tag === "lease.renewed" && body.sessionId === input.sessionId && body.deadline === answer.claimDeadline,
+    )
+  return undefined
+}
+
+/** A receipt that changed nothing is answered at the head of that moment, which may be a receipt of another step. */
+const isAbout = (body: EventBody, input: Acknowledged["input"]): boolean => {
+  if (body._tag !== "steps.resolved") return true
+  const named = [input, ...((input.receipts ?? []) as ReadonlyArray<Acknowledged["input"]>)].map((one) => one.stepId)
+  return body.steps.some((step) => named.includes(step.stepId))
+}
+
+/** Commands that may be acknowledged without an event of their own. */
+const changesNothing = ({ command, answer }: Acknowledged, events: ReadonlyArray<JournalEvent>): boolean => {
+  const seq = typeof answer.seq === "number" ? answer.seq : 0
+  if (command === "heartbeat") return true
+  // A receipt that repeats what is known, or a raise to what is: answered at the head of that moment.
+  return (command === "receipt" || command === "raiseLimits" || command === "resolveStep") && seq <= events.length
+}
+
+/** I7, second half: every event came from a command that somebody sent, and one key from one command. */
+const wasSent = (sent: ReadonlyArray<Sent>, events: Readonly<Record<string, ReadonlyArray<JournalEvent>>>): void => {
+  const byKey = new Map(sent.flatMap((one) => (one.key === undefined ? [] : [[one.key, one] as const])))
+  for (const [workflowId, list] of Object.entries(events))
+    for (const { key, seq, body, actor } of list) {
+      if (key === undefined) continue
+      const one = byKey.get(key)
+      assert.ok(one !== undefined, `I7: event ${seq} of ${workflowId} has the key ${key}, which nobody sent`)
+      assert.equal(workflowId, one.workflowId, `I7: event ${seq} is where its command was sent`)
+      assert.ok(tags[one.command].includes(body._tag), `I7: ${one.command} became ${body._tag}, by ${actor}`)
+    }
+}
