@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import type { Assignment, Report } from "./orders.ts"
+import type { Assignment, Report, Said } from "./orders.ts"
 
 export interface Exit {
   readonly code: number | null
@@ -10,7 +10,8 @@ export interface Exit {
 }
 
 export interface AgentEvents {
-  readonly onReport: (report: Report, agent: AgentProcess) => void
+  /** `at` is when it said so, in epoch ms. */
+  readonly onReport: (report: Report, agent: AgentProcess, at: number) => void
   readonly onExit: (exit: Exit, agent: AgentProcess) => void
   /** What it wrote to standard error, line by line. */
   readonly onError: (line: string, agent: AgentProcess) => void
@@ -18,6 +19,8 @@ export interface AgentEvents {
 
 /** Rules that are not enforced are reported by the agent, once and in one line. */
 const quiet = "--disable-warning=HANDRAIL_UNENFORCED"
+
+const start = fileURLToPath(new URL("./agents/start.mjs", import.meta.url))
 
 export class AgentProcess {
   readonly assignment: Assignment
@@ -29,16 +32,15 @@ export class AgentProcess {
 
   constructor(assignment: Assignment, { onError, onExit, onReport }: AgentEvents) {
     this.assignment = assignment
-    const script = fileURLToPath(new URL(`./agents/${assignment.role}.ts`, import.meta.url))
-    const args = ["--import", import.meta.resolve("tsx"), quiet, script, JSON.stringify(assignment)]
+    const args = [quiet, start, assignment.role, JSON.stringify(assignment)]
     const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] })
     this.#child = child
     // A process that is gone can't be written to; its exit says all that there is to say.
     child.stdin.on("error", () => {})
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const report: Report = JSON.parse(line)
+      const { at, report }: Said = JSON.parse(line)
       this.reports.push(report)
-      onReport(report, this)
+      onReport(report, this, at)
     })
     createInterface({ input: child.stderr }).on("line", (line) => onError(line, this))
     this.ended = new Promise((resolve) => {

@@ -5,16 +5,19 @@
  * can't be done, and with 130 when it was interrupted.
  */
 import { randomBytes } from "node:crypto"
-import { access, mkdir, mkdtemp } from "node:fs/promises"
+import { mkdir, mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, relative, resolve } from "node:path"
 import { type Request, readArguments, UsageError, usage } from "./arguments.ts"
 import { DiffError, parseDiff } from "./diff.ts"
 import { drawPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
+import { Run, RunError } from "./run.ts"
 import { partition } from "./scan.ts"
+import { Screen } from "./screen.ts"
 import { loadChange, SourceError } from "./source.ts"
 import { painter, plain, wantsColour } from "./terminal.ts"
+import { Timeline } from "./timeline.ts"
 import { type Variant, variants } from "./variants.ts"
 
 /** npm runs its scripts in the project's folder; a path means what it meant where it was typed. */
@@ -23,9 +26,8 @@ const colour = wantsColour()
 const paint = painter(colour)
 // Nothing wraps in a pipe.
 const columns = process.stdout.isTTY ? process.stdout.columns : 140
-const print = (line = ""): void => {
-  process.stdout.write(`${line}\n`)
-}
+const screen = new Screen(process.stdout, paint)
+const print = (line = ""): void => screen.line(line)
 
 const main = async (): Promise<number> => {
   const request = readArguments(process.argv.slice(2))
@@ -69,37 +71,57 @@ const folderOf = async ({ out }: Request): Promise<string> => {
 }
 
 const review = async (request: Request, variant: Variant, repository: string, folder: string): Promise<number> => {
-  // Only now: whoever mistyped an option should not wait for the runtime to load.
-  const [{ Handrail }, { Run, RunError }] = await Promise.all([import("handrail"), import("./run.ts")])
-  const store = join(folder, "handrail.db")
-  const progress = new Progress({ write: print, startedAt: Date.now(), columns, colour })
-  const runtime = await Handrail.open({ store: `sqlite:${store}` })
   const { repo, target } = request
-  const change = {
-    cwd,
-    repository,
-    ...(target === undefined ? {} : { target }),
-    ...(repo === undefined ? {} : { repo }),
-  }
-  const suffix = randomBytes(3).toString("hex")
-  const run = new Run({ folder, store, suffix, runtime, variant, change, progress })
-  const interrupted = new Promise<number>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(130))
+  const progress = new Progress({ write: (line) => screen.line(line), startedAt: Date.now(), columns, colour })
+  const timeline = new Timeline()
+  const run = new Run({
+    folder,
+    store: join(folder, "handrail.db"),
+    suffix: randomBytes(3).toString("hex"),
+    variant,
+    change: { cwd, repository, ...(target === undefined ? {} : { target }), ...(repo === undefined ? {} : { repo }) },
+    progress,
+    timeline,
   })
+  const interrupted = new Promise<number>((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done(130))
+  })
+  screen.live(() => statusOf(run))
+  const watched = watch(run)
   try {
-    const code = await Promise.race([interrupted, run.toEnd().then(() => 0)])
+    const code = await Promise.race([interrupted, watched.ended.then(() => 0)])
+    timeline.flush()
+    screen.rest()
     return code === 0 ? await conclude(run, variant, folder) : code
   } catch (error) {
-    if (!(error instanceof RunError)) throw error
+    timeline.flush()
+    screen.rest()
+    if (!(error instanceof RunError) && !isRefusal(error)) throw error
     print(paint("red", `✗ ${plain(error.message)}`))
     return 1
   } finally {
     await run.stop()
-    await runtime.close()
+    await watched.close()
   }
 }
 
-const conclude = async (run: import("./run.ts").Run, variant: Variant, folder: string): Promise<number> => {
+/** Starts the run and the runtime that watches it at the same time: each takes a moment to load. */
+const watch = (run: Run): { readonly ended: Promise<void>; readonly close: () => Promise<void> } => {
+  run.start()
+  const opening = import("handrail").then(({ Handrail }) => Handrail.open({ store: `sqlite:${run.store}` }))
+  const ended = opening.then((runtime) => run.toEnd(runtime))
+  return { ended, close: () => opening.then((runtime) => runtime.close()).catch(() => {}) }
+}
+
+/** What the runtime refused, such as a store that is no store. */
+const isRefusal = (error: unknown): error is Error => error instanceof Error && "code" in error && "retryable" in error
+
+const statusOf = ({ agents }: Run): string => {
+  const running = agents.filter(({ exit }) => exit === undefined).map(({ name }) => name)
+  return running.length === 0 ? "looking at the journal" : `at work: ${running.join(", ")}`
+}
+
+const conclude = async (run: Run, variant: Variant, folder: string): Promise<number> => {
   print()
   print(drawPicture(await run.picture(), { columns, colour }))
   print()
@@ -112,15 +134,13 @@ const conclude = async (run: import("./run.ts").Run, variant: Variant, folder: s
         `· ${run.unenforced.size} rules of the contracts are written down, and not enforced by this version`,
       ),
     )
-  const file = join(folder, "review.md")
-  const isWritten = await access(file).then(
-    () => true,
-    () => false,
-  )
-  if (isWritten) {
+  const { verdict } = run
+  if (verdict !== undefined) {
+    const file = join(folder, "review.md")
     const near = relative(cwd, file)
     print()
-    print(`${paint("bold", "review")} ${near.startsWith("..") ? file : near}`)
+    print(`${paint("bold", "verdict")}  ${verdict}`)
+    print(`${paint("bold", "review")}   ${near.startsWith("..") ? file : near}`)
   }
   return checks.every(({ holds }) => holds) ? 0 : 1
 }

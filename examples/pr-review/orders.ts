@@ -59,3 +59,16 @@ export type Report =
   | { readonly kind: "killed"; readonly killId: string | null; readonly reason: string }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "done" }
+
+/** A report as it is sent, with the time at which it was true. */
+export interface Said {
+  /** Epoch ms. */
+  readonly at: number
+  readonly report: Report
+}
+
+/** The figures of a refusal for want of money. */
+export const figuresOf = ({ facts }: Extract<Report, { readonly kind: "refused" }>) => {
+  const figure = (name: string): number => (typeof facts[name] === "number" ? facts[name] : Number.NaN)
+  return { max: figure("max"), used: figure("used"), reserved: figure("reserved"), requested: figure("requested") }
+}

@@ -137,10 +137,14 @@ const describe = (body: EventBody, names: Names): Words => {
     case "usage.settled":
       return [body.role, `had spent ${money(body.usage.cost / 1e6)} on a turn that was refused`, "yellow"]
     case "limits.raised":
-      return [body.role ?? "workflow", `limits raised: ${Object.keys(body.limits).join(", ")}`, "yellow"]
+      return [body.role ?? "workflow", `an operator raises limits: ${raised(body.limits)}`, "yellow"]
   }
 }
 
+const raised = (limits: Readonly<Record<string, number>>): string =>
+  Object.entries(limits)
+    .map(([name, value]) => `${name} to ${name === "maxCost" ? money(value / 1e6) : value}`)
+    .join(", ")
 const list = (resources: readonly { readonly name: string; readonly key: string }[]): string =>
   resources.map(({ name, key }) => `${name}/${key}`).join(", ")
 const bound = (resources: readonly { readonly name: string; readonly key: string }[]): string =>

@@ -6,12 +6,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Handrail, JournalEvent, KillReceipt, WorkflowView } from "handrail"
-import { WorkflowError } from "handrail"
 import { AgentProcess, type Exit } from "./agentProcess.ts"
-import { type Assignment, type Behaviour, type Report, type Role, roles } from "./orders.ts"
+import { type Assignment, type Behaviour, figuresOf, type Report, type Role, roles } from "./orders.ts"
 import type { Picture } from "./picture.ts"
 import type { Progress } from "./progress.ts"
-import type { Colour } from "./terminal.ts"
+import { type Colour, money } from "./terminal.ts"
+import type { Timeline } from "./timeline.ts"
 import type { Variant } from "./variants.ts"
 import { pictureOf } from "./view.ts"
 
@@ -20,10 +20,10 @@ export interface RunOptions {
   readonly store: string
   /** A few letters that make the ids of this run its own, in a store that may hold others. */
   readonly suffix: string
-  readonly runtime: Handrail
   readonly variant: Variant
   readonly change: NonNullable<Assignment["change"]>
   readonly progress: Progress
+  readonly timeline: Timeline
 }
 
 /** The run can't go on. The message is for whoever started it. */
@@ -37,7 +37,6 @@ const pollMs = 25
 
 export class Run {
   readonly workflowId: string
-  readonly runtime: Handrail
   readonly agents: AgentProcess[] = []
   readonly events: JournalEvent[] = []
   readonly kills: KillReceipt[] = []
@@ -48,23 +47,47 @@ export class Run {
   readonly #counts = new Map<Role, number>()
   readonly #tasks: Promise<void>[] = []
   readonly #watchers = new Set<() => void>()
+  #runtime: Handrail | undefined
   #problem: Error | undefined
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.runtime = options.runtime
     this.workflowId = `review-${options.suffix}`
   }
 
-  /** Runs until the workflow and every process have ended. Rejects with `RunError` where one does not end as it should. */
-  async toEnd(): Promise<void> {
+  /** The first process. It creates the workflow, and everything else follows from what it does. */
+  start(): void {
     this.#start("orchestrator", {}, { change: this.#options.change })
+  }
+
+  /** Watches until the workflow and every process have ended. Rejects with `RunError` where one does not end as it should. */
+  async toEnd(runtime: Handrail): Promise<void> {
+    this.#runtime = runtime
     const following = this.#follow()
     following.catch((error: unknown) => this.#fail(error))
     await this.until(() => this.workflowEnded && this.agents.every(({ exit }) => exit !== undefined), longestMs)
     await this.until(() => this.#tasks.length === 0, longestMs)
     const { seq } = await this.runtime.getWorkflow(this.workflowId)
     await this.until(() => (this.events.at(-1)?.seq ?? 0) >= seq, longestMs)
+  }
+
+  get runtime(): Handrail {
+    if (this.#runtime === undefined) throw new RunError("The run is not being watched yet.")
+    return this.#runtime
+  }
+
+  get store(): string {
+    return this.#options.store
+  }
+
+  /** Of the review, as the root session's result says it; undefined where there is none. */
+  get verdict(): string | undefined {
+    for (const { body } of this.events) {
+      if (body._tag !== "session.completed" || body.handoffId !== null) continue
+      const { result } = body
+      if (typeof result === "object" && result !== null && "verdict" in result) return String(result.verdict)
+    }
+    return undefined
   }
 
   get workflowEnded(): boolean {
@@ -78,8 +101,9 @@ export class Run {
     return this.agents.filter(({ assignment }) => assignment.role === role)
   }
 
-  note(who: string, text: string, colour: Colour = "dim"): void {
-    this.#options.progress.note(Date.now(), who, text, colour)
+  note(who: string, text: string, colour: Colour = "dim", at: number = Date.now()): void {
+    const { progress, timeline } = this.#options
+    timeline.add(at, () => progress.note(at, who, text, colour))
   }
 
   /** An act of the operator. The run ends after it, and fails with it. */
@@ -125,11 +149,18 @@ export class Run {
         if (problem !== undefined) done(() => reject(problem))
         else if (holds()) done(resolve)
       }
-      const late = (): void => done(() => reject(new RunError(`Nothing more happened within ${ms / 1000} seconds.`)))
+      const late = (): void => done(() => reject(new RunError(this.#stuck(ms))))
       const timer = setTimeout(late, ms)
       this.#watchers.add(look)
       look()
     })
+  }
+
+  #stuck(ms: number): string {
+    const running = this.agents.filter(({ exit }) => exit === undefined).map(({ name }) => name)
+    const who =
+      running.length === 0 ? "no process is running any more" : `these are still running: ${running.join(", ")}`
+    return `What was waited for did not come within ${ms / 1000} seconds; ${who}.`
   }
 
   view(): Promise<WorkflowView> {
@@ -144,9 +175,12 @@ export class Run {
     const { workflowId } = this
     // The orchestrator creates the workflow when it comes to it; until then there is nothing to follow.
     while (!(await this.#exists())) await sleep(pollMs)
+    let at = 0
     for await (const event of this.runtime.events({ workflowId, after: 0 })) {
       this.events.push(event)
-      this.#options.progress.event(event)
+      // Two processes may decide at the same moment, but what came first in the journal is told first.
+      at = Math.max(at, event.at)
+      this.#options.timeline.add(at, () => this.#options.progress.event(event))
       this.#dispatch(event)
       this.#options.variant.onEvent?.(this, event)
       this.#changed()
@@ -158,7 +192,8 @@ export class Run {
       await this.view()
       return true
     } catch (error) {
-      if (error instanceof WorkflowError && error.code === "workflow_not_found") return false
+      // By its code, not by its class: that way Handrail is loaded while the first process is starting.
+      if (error instanceof Error && "code" in error && error.code === "workflow_not_found") return false
       throw error
     }
   }
@@ -193,7 +228,7 @@ export class Run {
       new AgentProcess(
         { folder, store, workflowId, role, agent, sessionId, behaviour, ...more },
         {
-          onReport: (report, process) => this.#reported(report, process),
+          onReport: (report, process, at) => this.#reported(report, process, at),
           onExit: (exit, process) => this.#ended(exit, process),
           onError: (line, process) => this.note(process.name, line, "red"),
         },
@@ -202,9 +237,9 @@ export class Run {
     this.note(agent, `process ${this.agents.at(-1)?.pid} is started`)
   }
 
-  #reported(report: Report, agent: AgentProcess): void {
+  #reported(report: Report, agent: AgentProcess, at: number): void {
     const [text, colour] = wordsFor(report)
-    if (text !== "") this.note(agent.name, text, colour)
+    if (text !== "") this.note(agent.name, text, colour, at)
     if (report.kind === "unenforced") for (const rule of report.rules) this.unenforced.add(rule)
     try {
       this.#options.variant.onReport?.(this, agent, report)
@@ -241,8 +276,11 @@ const wordsFor = (report: Report): readonly [text: string, colour: Colour] => {
       return [report.before === "claim" ? "is ready to claim" : "has claimed, and pauses before its first step", "dim"]
     case "stuck":
       return [`is stuck in part ${report.part}`, "yellow"]
-    case "refused":
-      return [`is refused: ${report.code}. The call did not run.`, "red"]
+    case "refused": {
+      const { max, requested, reserved, used } = figuresOf(report)
+      const taken = `${money(used)} used${reserved > 0 ? ` + ${money(reserved)} reserved` : ""}`
+      return [`${report.code}: ${taken} + ${money(requested)} requested > ${money(max)}; nothing ran`, "red"]
+    }
     case "lost":
       return [
         `lost: ${report.code}, by ${String(report.facts.claimedBy ?? report.facts.sessionId ?? "another")}`,

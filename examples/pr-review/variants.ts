@@ -1,7 +1,7 @@
 /** The variants: what goes wrong on purpose, who steps in, and how one sees that the rules held. */
 import type { JournalEvent, KillReceipt, WorkflowView } from "handrail"
 import type { AgentProcess } from "./agentProcess.ts"
-import type { Behaviour, Report, Role } from "./orders.ts"
+import { type Behaviour, figuresOf, type Report, type Role } from "./orders.ts"
 import type { Run } from "./run.ts"
 import { money } from "./terminal.ts"
 
@@ -217,16 +217,9 @@ const overspend: Variant = {
   onReport: (run, agent, report) => {
     if (report.kind !== "refused") return
     const refusals = agent.reports.filter(({ kind }) => kind === "refused").length
-    const { max, requested, reserved, used } = figuresOf(report)
-    run.note(
-      agent.name,
-      `${money(used)} used + ${money(reserved)} reserved + ${money(requested)} requested > ${money(max)}`,
-      "red",
-    )
     const maxCost = raises[refusals - 1]
     if (maxCost === undefined) return
     run.operate(async () => {
-      run.note("demo", `as operator, raises the role's max_cost to ${money(maxCost)}`, "bold")
       const { workflowId } = run
       await run.runtime.raiseLimits({ workflowId, role: "code-scanner", limits: { maxCost } }, operator)
     })
@@ -258,16 +251,6 @@ const overspend: Variant = {
       reviewed(view),
     ]
   },
-}
-
-const figuresOf = ({ facts }: Extract<Report, { readonly kind: "refused" }>) => {
-  const figure = (name: string): number => (typeof facts[name] === "number" ? facts[name] : Number.NaN)
-  return {
-    max: figure("max"),
-    used: figure("used"),
-    reserved: figure("reserved"),
-    requested: figure("requested"),
-  }
 }
 
 export const variants = { normal, contend, crash, kill, overspend } as const

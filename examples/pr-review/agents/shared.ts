@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 import type { ReplaySession, Tools } from "handrail"
 import { Handrail, ReplayKillError, replay, WorkflowError } from "handrail"
 import { type ArtifactRef, readArtifact, writeArtifact } from "../artifact.ts"
-import type { Assignment, Behaviour, Report } from "../orders.ts"
+import type { Assignment, Behaviour, Report, Said } from "../orders.ts"
 
 const governance = fileURLToPath(new URL("../governance/", import.meta.url))
 
@@ -69,12 +69,12 @@ export class Agent {
 }
 
 export const say = (report: Report): void => {
-  process.stdout.write(`${JSON.stringify(report)}\n`)
+  process.stdout.write(`${JSON.stringify({ at: Date.now(), report } satisfies Said)}\n`)
 }
 
 /** Runs an agent to its end. Being killed or late for a claim is an end like any other; a failure is told to the workflow. */
 export const runAgent = async (work: (agent: Agent) => Promise<void>): Promise<void> => {
-  const assignment: Assignment = JSON.parse(process.argv[2] ?? "")
+  const assignment: Assignment = JSON.parse(process.argv[3] ?? "")
   const lines = createInterface({ input: process.stdin })
   const parentGone = (): void => process.exit(1)
   lines.once("close", parentGone)
