@@ -63,6 +63,8 @@ export interface EventsInput {
   readonly workflowId: string
   /** The last sequence that was handled; 0 starts at the beginning. */
   readonly after?: number
+  /** Ends the stream, also while it waits for the next event. */
+  readonly signal?: AbortSignal
 }
 
 type Call<K extends keyof Answers & Parameters<CommandMap>[0]> = (

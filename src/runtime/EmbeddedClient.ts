@@ -175,6 +175,9 @@ export class EmbeddedClient implements Client {
     const id = workflowIdOf(input.workflowId)
     await this.#run(governance.query(tenant, id, () => null))
     const reader = governance.reader(tenant, id, input.after ?? 0)
+    const stop = (): void => reader.close()
+    input.signal?.addEventListener("abort", stop)
+    if (input.signal?.aborted === true) stop()
     try {
       for (;;) {
         const exit = await this.#options.run(reader.pull)
@@ -187,6 +190,7 @@ export class EmbeddedClient implements Client {
         return
       }
     } finally {
+      input.signal?.removeEventListener("abort", stop)
       reader.close()
     }
   }
@@ -229,7 +233,8 @@ export class EmbeddedClient implements Client {
     if (this.#closed) throw closedError()
     const exit = await this.#options.run(effect)
     if (Exit.isSuccess(exit)) return exit.value
-    throw Cause.squash(exit.cause)
+    const error = Cause.squash(exit.cause)
+    throw this.#closed && !(error instanceof WorkflowError) ? closedError() : error
   }
 
   #storage<A>(effect: Effect.Effect<A, StorageError>): Promise<A> {

@@ -9,8 +9,8 @@ import type { JournalEvent } from "../machines/events.ts"
 import { backoffMs, isInfrastructure, pause } from "./retry.ts"
 
 export interface FeedSource {
-  /** Events after a sequence, live and without end. */
-  readonly read: (after: number) => AsyncIterable<JournalEvent>
+  /** Events after a sequence, live, until `signal` aborts. */
+  readonly read: (after: number, signal: AbortSignal) => AsyncIterable<JournalEvent>
   readonly onEvent: (event: JournalEvent) => Promise<void>
   /** The stream ended by itself (undefined) or failed for good. */
   readonly onBroken: (error: unknown) => void
@@ -51,7 +51,7 @@ export class EventFeed {
     let failures = 0
     while (!stop.aborted) {
       try {
-        for await (const event of until(this.#source.read(after), stop)) {
+        for await (const event of this.#source.read(after, stop)) {
           await this.#source.onEvent(event)
           for (const listener of [...this.#listeners]) listener(event)
           after = event.seq
@@ -67,28 +67,5 @@ export class EventFeed {
         failures = Math.min(failures + 1, 16)
       }
     }
-  }
-}
-
-/** The same values, until `stop` aborts, also while the next one is being waited for. */
-export async function* until<A>(source: AsyncIterable<A>, stop: AbortSignal): AsyncGenerator<A, void, void> {
-  const iterator = source[Symbol.asyncIterator]()
-  // One slot and not a race: a promise that is raced again and again keeps every round that it lost.
-  let wake = (): void => {}
-  const onAbort = (): void => wake()
-  stop.addEventListener("abort", onAbort, { once: true })
-  try {
-    while (!stop.aborted) {
-      const next = await new Promise<IteratorResult<A> | undefined>((resolve, reject) => {
-        wake = () => resolve(undefined)
-        iterator.next().then(resolve, reject)
-      })
-      if (next === undefined || next.done === true) return
-      yield next.value
-    }
-  } finally {
-    stop.removeEventListener("abort", onAbort)
-    // A source that is waiting for its next event only ends with that event: nobody may wait for it here.
-    iterator.return?.().then(undefined, () => {})
   }
 }

@@ -21,7 +21,6 @@ import type { Artifact } from "../machines/ids.ts"
 import type { Client, DefinitionInput, WorkflowView } from "../runtime/Client.ts"
 import { fail } from "../runtime/errors.ts"
 import type { Contracts } from "./contracts.ts"
-import { until } from "./EventFeed.ts"
 import { ReplayConfigError } from "./errors.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { type HandoffOutcome, mayEndHandoff, outcomeOfHandoff } from "./handoffs.ts"
@@ -190,7 +189,7 @@ export class ReplaySession<T extends Tools = Tools> {
   async *events({ after = 0 }: { readonly after?: number } = {}): AsyncGenerator<JournalEvent, void, void> {
     // Also after a kill: what happened may be read when nothing may be done any more.
     if (this.#link.opened === undefined) await this.#link.ready()
-    yield* until(this.#runtime.events({ workflowId: this.workflowId, after }), this.#closing.signal)
+    yield* this.#runtime.events({ workflowId: this.workflowId, after, signal: this.#closing.signal })
   }
 
   /**

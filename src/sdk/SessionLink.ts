@@ -47,7 +47,7 @@ export class SessionLink {
     this.#onOpen = onOpen
     this.retry = makeRetry(settings.maxRetries)
     this.feed = new EventFeed({
-      read: (after) => this.#client.events({ workflowId: settings.workflow.workflowId, after }),
+      read: (after, signal) => this.#client.events({ workflowId: settings.workflow.workflowId, after, signal }),
       onEvent: (event) => this.#mind(event),
       onBroken: (error) => this.life.end(error ?? closedError(), { abort: true }),
     })
