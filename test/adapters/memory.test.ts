@@ -1,8 +1,22 @@
 /** The memory journal keeps the suite that every store keeps. */
-import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
+import { Effect } from "effect"
+import { expect, test } from "vitest"
+import { makeMemoryStore, memory, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
+import { Journal } from "../../src/runtime/Journal.ts"
+import { Chain } from "./fixtures.ts"
 import { journalSuite } from "./journalSuite.ts"
 
 journalSuite("memory", async () => {
   const store = makeMemoryStore()
   return { open: async () => ({ journal: memoryJournal(store), close: async () => {} }), remove: async () => {} }
+})
+
+test("a layer has a store of its own, unless it is given one", async () => {
+  const chain = new Chain("wf")
+  const write = Journal.use((journal) => journal.append([chain.create()]))
+  const load = Journal.use((journal) => journal.load(chain.tenant, chain.id))
+  const store = makeMemoryStore()
+  await Effect.runPromise(Effect.provide(write, memory(store)))
+  expect(await Effect.runPromise(Effect.provide(load, memory(store)))).toBeDefined()
+  expect(await Effect.runPromise(Effect.provide(load, memory()))).toBeUndefined()
 })

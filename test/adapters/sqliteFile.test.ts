@@ -5,10 +5,10 @@ import Database from "better-sqlite3"
 import { Effect } from "effect"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { StoreFile } from "../../src/adapters/kysely/StoreFile.ts"
-import type { SqliteOptions } from "../../src/adapters/kysely/sqlite.ts"
+import { openSqliteJournal, type SqliteOptions, sqlite } from "../../src/adapters/kysely/sqlite.ts"
 import { verify } from "../../src/adapters/kysely/verify.ts"
 import type { Projection } from "../../src/machines/projection.ts"
-import type { Append } from "../../src/runtime/Journal.ts"
+import { type Append, Journal } from "../../src/runtime/Journal.ts"
 import { Chain, handoffRow, hid, receipt, sessionRow, stepRow, tenantId, wf } from "./fixtures.ts"
 import { type OpenedSqlite, openSqlite, temporaryDirectory } from "./sqliteStore.ts"
 
@@ -357,6 +357,14 @@ describe("a SQLite file", () => {
       ["1", 1],
     ])
     file.close()
+  })
+
+  test("a journal ends with its scope, a layer with its program; both are on the same file", async () => {
+    const chain = new Chain("wf")
+    const create = Effect.flatMap(openSqliteJournal({ filename }), (journal) => journal.append([chain.create()]))
+    expect(await run(Effect.scoped(create))).toEqual(appended)
+    const load = Journal.use((journal) => journal.load(chain.tenant, chain.id))
+    expect((await run(Effect.provide(load, sqlite({ filename }))))?.entries).toHaveLength(1)
   })
 
   test("a group that only asks writes nothing", async () => {

@@ -47,7 +47,7 @@ export class Writer {
     db.pragma(`synchronous = ${synchronous}`)
     db.pragma("cache_size = -65536")
     db.pragma("temp_store = memory")
-    db.pragma("wal_autocheckpoint = 2000")
+    db.pragma("wal_autocheckpoint = 4000")
     if (options.maxPages !== null) db.pragma(`max_page_count = ${options.maxPages}`)
     const { statements } = options
     this.#heads = new Heads(db, statements.heads)

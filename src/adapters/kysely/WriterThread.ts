@@ -17,6 +17,9 @@ const crashed: Failure = {
 /** From src (under a test runner) and from dist alike, the thread runs what was built: package.json, `imports`. */
 const entry = (): string => createRequire(import.meta.url).resolve("#sqlite-worker")
 
+/** A fold makes many small arrays that die at its end; in the default space they would be copied several times first. */
+const maxYoungGenerationSizeMb = 96
+
 export class WriterFailed extends Error {
   readonly failure: Failure
   constructor(failure: Failure) {
@@ -57,7 +60,7 @@ export class WriterThread {
   /** Resolves once the thread has opened the file; rejects with `WriterFailed`. */
   open(): Promise<void> {
     if (this.#opening !== undefined) return this.#opening
-    const worker = new Worker(entry(), { workerData: this.#options })
+    const worker = new Worker(entry(), { workerData: this.#options, resourceLimits: { maxYoungGenerationSizeMb } })
     this.#worker = worker
     this.#opening = new Promise<void>((resolve, reject) => {
       const failed = (failure: Failure): void => {

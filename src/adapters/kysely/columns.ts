@@ -1,6 +1,6 @@
 /** Rows as the tables give them, and as the port wants them: what is JSON in a column is parsed, or reported as damaged. */
 import type { KillReceipt } from "../../machines/answers.ts"
-import type { AnswerRow, HandoffRow, ResourceRow, SessionRow, StepRow, WorkflowRow } from "../../machines/projection.ts"
+import type { AnswerRow, HandoffRow } from "../../machines/projection.ts"
 import { StorageCorrupt } from "../../runtime/Journal.ts"
 
 type Columns<A, JsonKeys extends keyof A> = Omit<A, JsonKeys> & { readonly [K in JsonKeys]: string }
@@ -10,8 +10,6 @@ export interface KillColumns {
   readonly state: KillReceipt["state"]
   readonly receipt: string
 }
-/** These come as they are. */
-export type PlainRow = WorkflowRow | SessionRow | StepRow | ResourceRow
 
 const parse = <A>(text: string, workflowId: string, what: string): A => {
   try {

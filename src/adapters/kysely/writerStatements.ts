@@ -6,7 +6,7 @@ import * as Reads from "./reads.ts"
 import * as Writes from "./writes.ts"
 
 /** Events that one `events` statement writes. */
-export const eventsPerInsert = 16
+const eventsPerInsert = 16
 
 export const writerStatements = () => ({
   event: Writes.insertEvents(1),
