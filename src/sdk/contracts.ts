@@ -12,7 +12,7 @@ import { makeReporter } from "../definition/Diagnostic.ts"
 import { canonicalJson, type Diagnostic, formatDiagnostics } from "../definition/index.ts"
 import { makeContractReader } from "../definition/readContracts.ts"
 import type { Role, ToolContract } from "../machines/definition.ts"
-import { ReplayConfigError, ReplayContractError } from "./errors.ts"
+import { type ContractFailureCode, ReplayConfigError, ReplayContractError } from "./errors.ts"
 import { yamlIn } from "./yamlFiles.ts"
 
 export interface ContractSources {
@@ -46,12 +46,14 @@ export class Contracts {
   /** The contract under which a tool may be called, or why it may not. */
   allowed(tool: string): ToolContract {
     const contract = this.tools.get(tool)
-    const blocked = (code: "no_contract" | "gate_blocked" | "risk_blocked", operator: string | null, detail: string) =>
+    const blocked = (code: ContractFailureCode, operator: string | null, detail: string) =>
       new ReplayContractError({ tool, path: null, operator, code }, detail)
     if (contract === undefined)
       throw blocked("no_contract", null, `there is no contract of it in ${this.#directory}. Write ${tool}.yaml.`)
     const gate = contract.rest.gate
     if (gate === "block") throw blocked("gate_blocked", "gate", "its contract says gate: block.")
+    if (contract.rest.checkpoint === true)
+      throw blocked("approval_unsupported", "checkpoint", "a person has to approve it, and this version can't ask one.")
     if (gate === undefined && riskOf(this.session, contract.sideEffect) === "block")
       throw blocked("risk_blocked", "risk_defaults", `session.yaml blocks ${contract.sideEffect} by risk_defaults.`)
     return contract
@@ -140,5 +142,5 @@ const unenforcedOf = (session: SessionRules): ReadonlyArray<string> => {
 /** `gate` is enforced; every step waits for its tool to return, so `commit_requirement: acknowledged` is too. */
 const unenforcedOfTool = ({ tool, rest }: ToolContract): ReadonlyArray<string> =>
   Object.entries(rest).flatMap(([key, value]) =>
-    key === "gate" || value === "acknowledged" || (key === "checkpoint" && value === false) ? [] : [`${tool}: ${key}`],
+    key === "gate" || value === "acknowledged" || key === "checkpoint" ? [] : [`${tool}: ${key}`],
   )

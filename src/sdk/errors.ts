@@ -28,6 +28,7 @@ export class ReplayConfigError extends Error {
  * - `no_contract`: the tool has no contract in `contractsDir`.
  * - `gate_blocked`: its contract says `gate: block`.
  * - `risk_blocked`: session.yaml blocks its side effect by `risk_defaults`, and its contract does not say `gate: allow`.
+ * - `approval_unsupported`: its contract says `checkpoint: true`, and nobody can be asked for approval yet.
  * - `invalid_arguments`: the arguments are not data that can be copied.
  * - `invalid_resource_key`: the contract takes the key of a resource from the arguments, and there is no id there.
  */
@@ -35,6 +36,7 @@ export type ContractFailureCode =
   | "no_contract"
   | "gate_blocked"
   | "risk_blocked"
+  | "approval_unsupported"
   | "invalid_arguments"
   | "invalid_resource_key"
 

@@ -38,6 +38,7 @@ export const files: Readonly<Record<string, string>> = {
   "lead/pay.yaml": contract("pay", "side_effect: financial"),
   "lead/refund.yaml": contract("refund", "side_effect: financial\ngate: allow"),
   "lead/wipe.yaml": contract("wipe", "side_effect: destructive\ngate: block"),
+  "lead/launch.yaml": contract("launch", "side_effect: write\ncheckpoint: true"),
   "lead/transact.yaml": contract("transact", "side_effect: write\nevidence_class: local_transaction"),
   "lead/post.yaml": contract("post", "side_effect: write\nevidence_class: ack_only"),
   "lead/guess.yaml": contract("guess", "side_effect: write\nevidence_class: unverifiable"),

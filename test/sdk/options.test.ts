@@ -208,13 +208,12 @@ checkpoint: true
       "deploy: transitions",
       "deploy: preconditions",
       "deploy: argument_value_invariants",
-      "deploy: checkpoint",
     ])
     // Node hands out warnings in the next turn of its loop.
     await new Promise((resolve) => setImmediate(resolve))
     const unenforced = warnings.filter(({ code }) => code === "HANDRAIL_UNENFORCED")
     expect(unenforced).toHaveLength(1)
-    expect(unenforced[0]?.message).toContain("deploy: checkpoint")
+    expect(unenforced[0]?.message).toContain("deploy: preconditions")
   })
 
   test("may lie behind a link, and files that are no contracts are let be", async () => {

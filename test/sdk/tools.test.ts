@@ -38,6 +38,10 @@ describe("a contract blocks", () => {
     expect(await blocked("wipe")).toEqual([{ tool: "wipe", path: null, operator: "gate", code: "gate_blocked" }])
   })
 
+  test("a tool that a person has to approve, because nobody can be asked", async () => {
+    expect(await blocked("launch")).toMatchObject([{ operator: "checkpoint", code: "approval_unsupported" }])
+  })
+
   test("a side effect that session.yaml blocks, unless the contract allows it", async () => {
     expect(await blocked("pay")).toMatchObject([{ tool: "pay", operator: "risk_defaults", code: "risk_blocked" }])
     const session = lead(await openRuntime(), governance(), { refund: () => "done" })
