@@ -10,7 +10,7 @@ import { verify } from "../../src/adapters/kysely/verify.ts"
 import type { Projection } from "../../src/machines/projection.ts"
 import { type Append, Journal } from "../../src/runtime/Journal.ts"
 import { Chain, handoffRow, hid, receipt, sessionRow, stepRow, tenantId, wf } from "./fixtures.ts"
-import { type OpenedSqlite, openSqlite, temporaryDirectory } from "./sqliteStore.ts"
+import { crash, type OpenedSqlite, openSqlite, temporaryDirectory } from "./sqliteStore.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
 const failure = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => run(Effect.flip(effect))
@@ -113,7 +113,7 @@ describe("a SQLite file", () => {
       const store = await open()
       const chain = await begun(store)
       await append(store, chain.append([{ _tag: "handoffOffered", row: handoffRow("wf", "h") }]))
-      await store.thread.crash()
+      await crash(store.thread)
       expect(await append(store, chain.append([{ _tag: "stepResolved", row: stepRow("st") }]))).toEqual(appended)
       const exists = await append(store, chain.fork().append([{ _tag: "handoffOffered", row: handoffRow("wf", "h") }]))
       expect(exists).toEqual([{ _tag: "exists", kind: "handoff", id: "h" }])
@@ -151,15 +151,15 @@ describe("a SQLite file", () => {
     test("calls in flight when the writer dies fail, and the next one starts it again", async () => {
       const store = await open()
       const chain = await begun(store)
-      const other = new Database(filename)
-      other.exec("begin immediate")
+      const before = append(store, chain.append())
+      const crashed = crash(store.thread)
       const calls = [chain.append(), chain.append()].map((item) => failure(store.journal.append([item])))
-      await store.thread.crash()
       for (const error of await Promise.all(calls)) {
         expect(error).toMatchObject({ _tag: "StorageUnavailable", reason: "crashed" })
       }
-      other.exec("rollback")
-      other.close()
+      await crashed
+      expect(await before).toEqual(appended)
+      expect(await run(store.journal.read(chain.tenant, chain.id, 0, 9))).toHaveLength(2)
       const later = new Chain("later")
       expect(await append(store, later.create())).toEqual(appended)
     })

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
+import type { WriterMessage } from "../../src/adapters/kysely/messages.ts"
 import { openSqliteStore, type SqliteOptions } from "../../src/adapters/kysely/sqlite.ts"
 import type { WriterThread } from "../../src/adapters/kysely/WriterThread.ts"
 import type { Opened, Store } from "./journalSuite.ts"
@@ -16,6 +17,20 @@ export const openSqlite = async (options: SqliteOptions): Promise<OpenedSqlite> 
   const store = await Effect.runPromise(Effect.provideService(openSqliteStore(options), Scope.Scope, scope))
   return { ...store, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }
+
+/**
+ * Makes the writer's thread die of an uncaught exception, after what was sent before; what is sent after it is in flight when it
+ * dies. Not by `terminate`: better-sqlite3 aborts the process when its thread is stopped while it raises an error.
+ */
+export const crash = (thread: WriterThread): Promise<void> =>
+  new Promise((resolve) => {
+    const poison = { kind: "group", id: 0 } as unknown as WriterMessage
+    thread.send(
+      poison,
+      () => resolve(),
+      () => resolve(),
+    )
+  })
 
 export const temporaryDirectory = (): { readonly path: string; readonly remove: () => void } => {
   const path = mkdtempSync(join(tmpdir(), "handrail-sqlite-"))

@@ -96,7 +96,10 @@ export class WriterThread {
     this.#worker.postMessage(message)
   }
 
-  /** After what was sent before. Resolves when the thread has ended, whatever it says. */
+  /**
+   * After what was sent before. Resolves when the thread has ended by itself, whatever it says. It is never terminated:
+   * better-sqlite3 aborts the whole process when its thread is stopped while it raises an error.
+   */
   async close(): Promise<void> {
     const worker = this.#worker
     if (this.#closed) return
@@ -113,12 +116,6 @@ export class WriterThread {
       )
       this.#closed = true
     })
-    await worker.terminate()
-  }
-
-  /** For tests: ends the thread as a crash would. */
-  async crash(): Promise<void> {
-    await this.#worker?.terminate()
   }
 
   #replied(reply: WriterReply): void {

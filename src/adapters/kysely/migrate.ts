@@ -3,9 +3,11 @@ import type Database from "better-sqlite3"
 import {
   CompiledQuery,
   type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
   Kysely,
   Migrator,
+  SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
 } from "kysely"
@@ -21,11 +23,23 @@ class ImmediateDriver extends SqliteDriver {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"))
   }
 }
+/**
+ * Kysely migrates SQLite without a transaction unless it is told that SQLite can: two processes that opened a new file would
+ * both create its tables, and one that was killed in between would leave a file that nobody could open again.
+ */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
 class ImmediateDialect extends SqliteDialect {
   readonly #database: Database.Database
   constructor(database: Database.Database) {
     super({ database })
     this.#database = database
+  }
+  override createAdapter(): DialectAdapter {
+    return new TransactionalAdapter()
   }
   override createDriver(): Driver {
     return new ImmediateDriver({ database: this.#database })
