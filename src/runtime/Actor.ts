@@ -348,14 +348,14 @@ export class Actor {
     }
   }
 
-  /** The store is told of the earliest deadline only when it would otherwise wake too late, or in vain again and again. */
+  /**
+   * The store always knows the earliest deadline as of the last event: one that it believed in for too long would be looked at
+   * again and again with nothing to write, and enough of them would keep real ones from being looked at.
+   */
   #addWakeAt(batch: Batch): void {
     if (batch.entries.length === 0) return
     const earliest = this.nextDeadline
-    const known = this.#wakeAt
-    const late = earliest !== null && (known === undefined || known === null || earliest < known)
-    const inVain = known !== null && known !== undefined && known <= this.#host.now() && earliest !== known
-    if (!late && !inVain && !(known === undefined && earliest === null)) return
+    if (earliest === this.#wakeAt) return
     this.#wakeAt = earliest
     batch.projections.push({ _tag: "wakeAt", at: earliest })
   }
