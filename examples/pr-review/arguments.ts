@@ -48,22 +48,29 @@ export const readArguments = (args: readonly string[]): Request | undefined => {
 
 const names = ["contend", "crash", "kill", "overspend"] as const satisfies readonly (keyof typeof variants)[]
 
+const flags = { type: "boolean" } as const
+const text = { type: "string" } as const
+const options = {
+  contend: flags,
+  crash: flags,
+  kill: flags,
+  overspend: flags,
+  repo: text,
+  out: text,
+  help: { type: "boolean", short: "h" },
+} as const
+
+/** Looks before it parses, because the words of `parseArgs` are for programmers. */
 const parse = (args: readonly string[]) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        contend: { type: "boolean" },
-        crash: { type: "boolean" },
-        kill: { type: "boolean" },
-        overspend: { type: "boolean" },
-        repo: { type: "string" },
-        out: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
+  const { tokens } = parseArgs({ args: [...args], options, allowPositionals: true, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== "option") continue
+    const { name, rawName, value } = token
+    const option = Object.entries(options).find(([known]) => known === name)?.[1]
+    if (option === undefined) throw new UsageError(`There is no option ${rawName}.`)
+    if (option.type === "string" && (value === undefined || value === "" || value.startsWith("-")))
+      throw new UsageError(`${rawName} needs a directory.`)
+    if (option.type === "boolean" && value !== undefined) throw new UsageError(`${rawName} takes no value.`)
   }
+  return parseArgs({ args: [...args], options, allowPositionals: true })
 }

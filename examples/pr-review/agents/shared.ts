@@ -78,7 +78,10 @@ export const runAgent = async (work: (agent: Agent) => Promise<void>): Promise<v
   const lines = createInterface({ input: process.stdin })
   const parentGone = (): void => process.exit(1)
   lines.once("close", parentGone)
-  const runtime = await Handrail.open({ store: `sqlite:${assignment.store}` })
+  const runtime = await Handrail.open({ store: `sqlite:${assignment.store}` }).catch((error: Error) => {
+    say({ kind: "failed", message: error.message })
+    process.exit(1)
+  })
   const agent = new Agent(assignment, runtime, lines[Symbol.asyncIterator]())
   try {
     await work(agent)
