@@ -6,6 +6,8 @@ export const limits = {
   waiting: 65_536,
   /** Workflows whose batches go into one transaction. */
   group: 256,
+  /** From so many on, what waits for an idle journal is split in two groups, so that writing and deciding can take turns. */
+  splitGroup: 32,
   /** Transactions that the journal works on at once: while one is written, the next is gathered. */
   groupsInFlight: 2,
   /** Times that one command is decided again because another writer was faster, before it is `overloaded`. */
