@@ -197,10 +197,14 @@ const history = async (dir: string, committedSteps: number) => {
   const sessions = { long, fresh }
   const open: { long?: string | undefined; fresh?: string | undefined } = {}
   return {
-    openLong: async () => {
+    openStore: async () => {
       const opened = await Handrail.open({ store })
-      await opened.attach({ sessionId: root.sessionId }, { workflowId: "long" })
-      return opened
+      return {
+        openLong: async () => {
+          await opened.attach({ sessionId: root.sessionId }, { workflowId: "long" })
+        },
+        close: () => opened.close(),
+      }
     },
     // A proposal and its receipt take turns, so that nothing piles up.
     command: async (on: "long" | "fresh") => {

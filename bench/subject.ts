@@ -42,8 +42,12 @@ export interface Opened {
 }
 
 export interface History {
-  /** Opens the runtime on the long history and answers its state; the closing of what it returns is not timed. */
-  openLong(): Promise<{ close(): Promise<void> }>
+  /** Opens the store: the workflow with the long history is not in memory afterwards. Timed as `history.store_ms`. */
+  openStore(): Promise<{
+    /** Opens that workflow and answers its session's state. Timed as `history.open_ms`. */
+    openLong(): Promise<void>
+    close(): Promise<void>
+  }>
   /** One command, answered when durable, on the workflow with the history or on the fresh one. */
   command(on: "long" | "fresh"): Promise<void>
   close(): Promise<void>

@@ -54,12 +54,13 @@ export class Committer {
 
   readonly #write = (): void => {
     this.#scheduled = false
+    let split = this.#inFlight === 0 && this.#enlisted.size >= limits.splitGroup
     while (this.#inFlight < limits.groupsInFlight && this.#enlisted.size > 0) {
       // Callers that wait for their answers all come back at once. In one group the journal would idle while they are
       // answered and decided, and they would idle while it writes; in two, each half works while the other waits.
       const waiting = this.#enlisted.size
-      const split = this.#inFlight === 0 && waiting >= limits.splitGroup
       const size = Math.min(limits.group, split ? Math.ceil(waiting / 2) : waiting)
+      split = false
       const actors: Array<Actor> = []
       const group: Array<Append> = []
       for (const actor of this.#enlisted) {

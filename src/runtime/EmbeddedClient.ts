@@ -54,6 +54,10 @@ export class EmbeddedClient implements Client {
   }
 
   async createRoot(input: CreateRootInput, options?: CallOptions): Promise<Session> {
+    if (typeof input !== "object" || input === null)
+      throw fail("invalid_request", "createRoot takes an object.", {
+        errors: [{ path: "", message: "Expected an object" }],
+      })
     const { definition, ...rest } = input
     const birth = this.#birth(definition)
     const opened = await this.#send("createRoot", { ...rest, definitionHash: birth.rules.hash }, options, birth)
@@ -157,7 +161,7 @@ export class EmbeddedClient implements Client {
     return receipt
   }
 
-  listWorkflows(query: ListWorkflows = {}): Promise<Page<WorkflowRow>> {
+  async listWorkflows(query: ListWorkflows = {}): Promise<Page<WorkflowRow>> {
     const { governance, tenant } = this.#options
     return this.#storage(governance.journal.listWorkflows(tenant, { ...query, limit: pageSize(query.limit) }))
   }
@@ -173,8 +177,9 @@ export class EmbeddedClient implements Client {
   async *events(input: EventsInput): AsyncGenerator<JournalEvent, void, void> {
     const { governance, tenant } = this.#options
     const id = workflowIdOf(input.workflowId)
+    const after = placeOf(input.after)
     await this.#run(governance.query(tenant, id, () => null))
-    const reader = governance.reader(tenant, id, input.after ?? 0)
+    const reader = governance.reader(tenant, id, after)
     const stop = (): void => reader.close()
     input.signal?.addEventListener("abort", stop)
     if (input.signal?.aborted === true) stop()
@@ -243,6 +248,10 @@ export class EmbeddedClient implements Client {
 
   /** The rules of a definition, compiled once for each text. */
   #birth(definition: DefinitionInput): Birth {
+    if (!isDefinition(definition))
+      throw fail("invalid_request", "A definition is workflow.yaml as text, its files, or a compiled artifact.", {
+        errors: [{ path: "definition", message: "Expected text, { workflowYaml } or { hash, definition }" }],
+      })
     const text = typeof definition === "string" ? definition : canonicalJson(definition)
     const known = this.#births.get(text)
     if (known !== undefined) return known
@@ -260,6 +269,15 @@ export class EmbeddedClient implements Client {
   }
 }
 
+/** By its form; what is in it is the compiler's to judge. */
+const isDefinition = (value: unknown): boolean => {
+  if (typeof value === "string") return true
+  if (typeof value !== "object" || value === null) return false
+  return "workflowYaml" in value
+    ? typeof value.workflowYaml === "string"
+    : "hash" in value && typeof value.hash === "string" && "definition" in value && value.definition !== undefined
+}
+
 const compiled = (definition: DefinitionInput) => {
   if (typeof definition === "string") return compile({ file: "workflow.yaml", text: definition })
   if (!("workflowYaml" in definition)) return fromArtifact(definition)
@@ -268,13 +286,27 @@ const compiled = (definition: DefinitionInput) => {
 }
 
 const badId = (name: string, value: unknown): WorkflowError =>
-  fail("invalid_request", `${name} ${JSON.stringify(value)?.slice(0, 200) ?? ""} is not an id.`, {
-    errors: [{ path: name, message: "Expected 1 to 128 characters of A-Z a-z 0-9 _ . : -" }],
-  })
+  fail(
+    "invalid_request",
+    `${name} ${typeof value === "string" ? JSON.stringify(value.slice(0, 200)) : typeof value} is not an id.`,
+    {
+      errors: [{ path: name, message: "Expected 1 to 128 characters of A-Z a-z 0-9 _ . : -" }],
+    },
+  )
 
 const workflowIdOf = (value: string): WorkflowId => {
   if (!isWorkflowId(value)) throw badId("workflowId", value)
   return value
+}
+
+/** The sequence after which a reader begins. */
+const placeOf = (after: number | undefined): number => {
+  if (after === undefined) return 0
+  if (!Number.isSafeInteger(after) || after < 0)
+    throw fail("invalid_request", "after is the sequence of an event, or 0.", {
+      errors: [{ path: "after", message: "Expected an integer of 0 or more" }],
+    })
+  return after
 }
 
 const keyOf = (options: CallOptions | undefined): string | undefined => {

@@ -135,40 +135,40 @@ const make = Effect.gen(function* () {
     wakeUp.openUnsafe()
   }
 
-  const enqueue = (tenant: Tenant, workflowId: WorkflowId, work: Work): void => {
-    if (closing) return work.settle(closedError(), undefined)
+  /** What is refused here was never counted: the count must come back to 0, or `close` would wait for nobody. */
+  const enqueue = (tenant: Tenant, workflowId: WorkflowId, settle: Settle, work: (counted: Settle) => Work): void => {
+    if (closing) return settle(closedError(), undefined)
     if (counts.waiting >= limits.waiting)
-      return work.settle(fail("overloaded", `${limits.waiting} commands wait in this runtime.`), undefined)
+      return settle(fail("overloaded", `${limits.waiting} commands wait in this runtime.`), undefined)
     counts.waiting += 1
-    registry.actor(tenant, workflowId).submit(work)
-  }
-  const counted =
-    (settle: Settle): Settle =>
-    (error, answer) => {
+    const counted: Settle = (error, answer) => {
       counts.waiting -= 1
       settle(error, answer)
     }
+    registry.actor(tenant, workflowId).submit(work(counted))
+  }
 
   const submit: GovernanceService["submit"] = (command, submission, settle) => {
     const { tenant, actor, key, birth } = submission
     const workflowId = workflowOf(command) ?? submission.workflowId ?? locatedOf(registry, tenant, command)
     if (workflowId === undefined) return locateThen(command, submission, settle)
-    const work: Work = {
+    const fingerprint = key === undefined ? "" : sha256Hex(canonicalJson(command))
+    const told: Settle = (error, answer) => {
+      if (error === undefined) rememberSession(registry, tenant, workflowId, command, answer)
+      settle(error, answer)
+    }
+    enqueue(tenant, workflowId, told, (counted) => ({
       _tag: "command",
       command,
       actor,
       key,
-      fingerprint: key === undefined ? "" : sha256Hex(canonicalJson(command)),
+      fingerprint,
       birth,
-      settle: counted((error, answer) => {
-        if (error === undefined) rememberSession(registry, tenant, workflowId, command, answer)
-        settle(error, answer)
-      }),
+      settle: counted,
       tries: 0,
       archive: undefined,
       readBack: false,
-    }
-    enqueue(tenant, workflowId, work)
+    }))
   }
   const locateThen = (command: Command, submission: Submission, settle: Settle): void => {
     const sessionId = sessionOf(command)
@@ -204,10 +204,16 @@ const make = Effect.gen(function* () {
 
   const query: GovernanceService["query"] = <A>(tenant: Tenant, workflowId: WorkflowId, read: (state: State) => A) =>
     Effect.callback<A, WorkflowError>((resume) => {
-      const settle = counted((error, answer) =>
-        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error)),
-      )
-      enqueue(tenant, workflowId, { _tag: "query", read, settle, tries: 0, archive: undefined, readBack: false })
+      const told: Settle = (error, answer) =>
+        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error))
+      enqueue(tenant, workflowId, told, (settle) => ({
+        _tag: "query",
+        read,
+        settle,
+        tries: 0,
+        archive: undefined,
+        readBack: false,
+      }))
     })
 
   const reader: GovernanceService["reader"] = (tenant, workflowId, after) =>

@@ -82,6 +82,10 @@ const detach = (name: CommandName, input: object): object | WorkflowError => {
       })
     size += text.length
     copy[member] = typeof value === "object" && value !== null ? JSON.parse(text) : value
+    if (isDeeperThan(copy[member], bounds.jsonDepth))
+      return fail("invalid_request", `${member} of ${name} is nested more than ${bounds.jsonDepth} levels deep.`, {
+        errors: [{ path: member, message: `Expected at most ${bounds.jsonDepth} levels` }],
+      })
   }
   if (size <= bounds.commandBytes) return copy
   return fail(
@@ -89,6 +93,13 @@ const detach = (name: CommandName, input: object): object | WorkflowError => {
     `The JSON of ${name} has ${size} characters, more than ${bounds.commandBytes}. Pass large things as artifacts, by reference.`,
     { size, max: bounds.commandBytes },
   )
+}
+
+const isDeeperThan = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  if (levels === 0) return true
+  for (const member of Object.values(value)) if (isDeeperThan(member, levels - 1)) return true
+  return false
 }
 
 const jsonOf = (value: unknown): string | undefined => {
