@@ -24,9 +24,9 @@ import { type Variant, variants } from "./variants.ts"
 const cwd = (process.env.npm_lifecycle_event === "demo" ? process.env.INIT_CWD : undefined) ?? process.cwd()
 const colour = wantsColour()
 const paint = painter(colour)
-// Nothing wraps in a pipe.
-const columns = process.stdout.isTTY ? process.stdout.columns : 140
-const screen = new Screen(process.stdout, paint)
+// Nothing wraps in a pipe, and some terminals do not know how wide they are.
+const columns = process.stdout.isTTY ? process.stdout.columns || 100 : 140
+const screen = new Screen(process.stdout, columns, paint)
 const print = (line = ""): void => screen.line(line)
 
 const main = async (): Promise<number> => {

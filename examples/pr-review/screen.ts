@@ -9,14 +9,16 @@ const everyMs = 100
 
 export class Screen {
   readonly #out: NodeJS.WriteStream
+  readonly #columns: number
   readonly #paint: Paint
   #status: (() => string) | undefined
   #timer: NodeJS.Timeout | undefined
   #frame = 0
   #isDrawn = false
 
-  constructor(out: NodeJS.WriteStream, paint: Paint) {
+  constructor(out: NodeJS.WriteStream, columns: number, paint: Paint) {
     this.#out = out
+    this.#columns = columns
     this.#paint = paint
   }
 
@@ -46,7 +48,7 @@ export class Screen {
 
   #draw(): void {
     if (this.#status === undefined) return
-    const text = clip(`${frames[this.#frame]} ${plain(this.#status())}`, this.#out.columns - 1)
+    const text = clip(`${frames[this.#frame]} ${plain(this.#status())}`, this.#columns - 1)
     this.#out.write(this.#paint("dim", text))
     this.#isDrawn = true
   }
