@@ -10,6 +10,8 @@ export const bounds = {
   artifactsPerHandoff: 64,
   /** Bytes of one command's JSON: a summary, the arguments of a proposal, a result. */
   commandBytes: 1024 * 1024,
+  /** Levels that a command's JSON may be nested: what walks it by recursion must never run out of stack. */
+  jsonDepth: 128,
   /** Free resources whose counters stay in memory; older ones are read back from the store when they are named again. */
   idleResources: 1024,
   /** Sessions, handoffs and steps that a kill receipt lists by id; the counts are always exact. */

@@ -53,6 +53,8 @@ export class Actor {
   /** What `wakeAt` says in the store; undefined when it isn't known. */
   #wakeAt: number | null | undefined
   #mailbox: Array<Work> = []
+  /** Decided in this turn on a state that a defect has thrown away: to be decided again, before all that waits. */
+  #again: Array<Work> = []
   #scheduled = false
   #pending: Batch | undefined
   #inFlight: Batch | undefined
@@ -140,6 +142,9 @@ export class Actor {
       this.#mailbox = waiting.slice(index).concat(this.#mailbox)
       break
     }
+    // What a defect threw away had come before all of that.
+    this.#mailbox = this.#again.concat(this.#mailbox)
+    this.#again = []
     if (this.#phase === "stale") this.#schedule()
     this.#flush()
   }
@@ -149,10 +154,9 @@ export class Actor {
     try {
       return this.#decideOne(work)
     } catch (defect) {
-      const again = this.#pending?.outcomes.map((outcome) => outcome.work).filter((other) => other !== work) ?? []
+      this.#again = this.#pending?.outcomes.map((outcome) => outcome.work).filter((other) => other !== work) ?? []
       this.#pending = undefined
       this.#forget()
-      this.#mailbox = again.concat(this.#mailbox)
       this.#host.defect(defect)
       work.settle(fail("internal", "Deciding this failed. It is a bug in Handrail; nothing was written."), undefined)
       return true
@@ -162,7 +166,8 @@ export class Actor {
   /** Decides one request. False when it needs something from the store first. */
   #decideOne(work: Work): boolean {
     const now = this.#host.now()
-    this.#fireDeadlines(now)
+    // What was read back for it was all that the state did not hold; it holds less now.
+    if (this.#fireDeadlines(now)) work.readBack = false
     const state = this.#state
     if (work._tag === "query") {
       const missing = state === undefined
@@ -224,14 +229,17 @@ export class Actor {
     batch.projections.push({ _tag: "answered", row })
   }
 
-  /** Deadlines that are due come before any command of the same moment (semantics.md §9). */
-  #fireDeadlines(now: number): void {
+  /** Deadlines that are due come before any command of the same moment (semantics.md §9). True if one fired. */
+  #fireDeadlines(now: number): boolean {
+    let fired = false
     while (this.#state !== undefined && isDue(this.#state, now)) {
       const facts: Facts = { now, actor: "system", id: this.#host.id, archive: emptyArchive }
       const { events } = decide(this.#state, tickCommand(this.workflowId), facts)
       const batch = this.#batch()
       for (const body of events) this.#append(batch, body, now, "system", undefined)
+      fired = true
     }
+    return fired
   }
 
   #append(batch: Batch, body: EventBody, at: number, actor: string, work: CommandWork | undefined): void {
