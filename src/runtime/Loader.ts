@@ -78,22 +78,43 @@ export class Loader {
 
   #fold(workflowId: WorkflowId, loaded: Loaded): LoadedState {
     const rules = this.rulesOf(workflowId, loaded.definition)
-    const stored = loaded.snapshot === null ? undefined : (JSON.parse(loaded.snapshot.text) as StoredState)
-    if (stored !== undefined && stored.version !== snapshotVersion)
-      throw corrupt(workflowId, `The snapshot has version ${stored.version}; this version reads ${snapshotVersion}.`)
-    let state: State | undefined = stored === undefined ? undefined : restoreSnapshot(stored, rules)
+    let state: State | undefined = loaded.snapshot === null ? undefined : restored(workflowId, rules, loaded.snapshot)
     let hash = loaded.snapshot?.hash ?? genesisHash
     for (const entry of loaded.entries) {
       const expected = (state?.seq ?? 0) + 1
       if (entry.seq !== expected) throw corrupt(workflowId, `Event ${expected} is missing.`, expected)
       const next = sha256Hex(hash + entry.text)
       if (next !== entry.hash) throw corrupt(workflowId, `Event ${entry.seq} does not fit the hash chain.`, entry.seq)
-      const event = JSON.parse(entry.text) as JournalEvent
-      state ??= birth(event, rules)
-      evolve(state, event)
+      state = fold(workflowId, rules, state, entry)
       hash = next
     }
     if (state === undefined) throw corrupt(workflowId, "The workflow has no events.")
-    return { state, hash, snapshotSeq: stored?.seq ?? 0 }
+    return { state, hash, snapshotSeq: loaded.snapshot?.seq ?? 0 }
   }
 }
+
+const fold = (workflowId: WorkflowId, rules: Rules, before: State | undefined, entry: Entry): State => {
+  try {
+    const event = JSON.parse(entry.text) as JournalEvent
+    const state = before ?? birth(event, rules)
+    evolve(state, event)
+    return state
+  } catch (cause) {
+    throw corrupt(workflowId, `Event ${entry.seq} does not fold: ${reason(cause)}.`, entry.seq)
+  }
+}
+
+const restored = (workflowId: WorkflowId, rules: Rules, snapshot: Snapshot): State => {
+  const { seq } = snapshot
+  try {
+    const stored = JSON.parse(snapshot.text) as StoredState
+    if (stored.version !== snapshotVersion)
+      throw new Error(`it has version ${stored.version}, and this version reads ${snapshotVersion}`)
+    if (stored.seq !== seq) throw new Error(`it is of event ${stored.seq}`)
+    return restoreSnapshot(stored, rules)
+  } catch (cause) {
+    throw corrupt(workflowId, `The snapshot of event ${seq} can't be read: ${reason(cause)}.`, seq)
+  }
+}
+
+const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : "unknown")

@@ -29,9 +29,10 @@ export class Registry {
     const key = keyOf(tenant, workflowId)
     let actor = this.#actors.get(key)
     if (actor === undefined) {
+      // Before it is there: it has nothing to do yet, and would be the first to be put away.
+      if (this.#actors.size >= limits.actors) this.sweep(0)
       actor = new Actor(tenant, workflowId, this.#host)
       this.#actors.set(key, actor)
-      if (this.#actors.size > limits.actors) this.sweep(0)
     }
     return actor
   }

@@ -30,6 +30,7 @@ import {
 } from "../machines/commands.ts"
 import type { Json } from "../machines/ids.ts"
 import { fail, WorkflowError } from "./errors.ts"
+import { type QuickDecoder, quickDecoder, unsure } from "./quickDecoder.ts"
 
 const schemas = {
   createRoot: CreateRoot,
@@ -53,12 +54,8 @@ const schemas = {
   tick: Tick,
 } as const satisfies { readonly [K in CommandName]: Schema.Constraint }
 
-type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
-/** Stops at the first mistake: what a correct input costs. Only a wrong one is read again for all of them. */
-const quick = (schema: Schema.Codec<unknown, unknown>): Decode =>
-  Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })
-const decoders = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, quick(schema)])) as {
-  readonly [K in CommandName]: Decode
+const decoders = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, quickDecoder(schema)])) as {
+  readonly [K in CommandName]: QuickDecoder
 }
 
 /** The members in which a caller can send any amount of JSON. */
@@ -118,13 +115,13 @@ export const decodeCommand = <K extends CommandName>(name: K, input: object): Co
     })
   const detached = detach(name, input)
   if (detached instanceof WorkflowError) return detached
-  const decoded = decoders[name](detached)
-  if (Result.isSuccess(decoded)) return decoded.success as CommandOf<K>
-  const all = Schema.decodeUnknownResult(schemas[name] as Schema.Codec<unknown, unknown>, {
+  const quick = decoders[name](detached)
+  if (quick !== unsure) return quick as CommandOf<K>
+  const decoded = Schema.decodeUnknownResult(schemas[name] as Schema.Codec<unknown, unknown>, {
     onExcessProperty: "error",
     errors: "all",
   })(detached)
-  return invalid(name, Result.isFailure(all) ? all.failure : decoded.failure)
+  return Result.isSuccess(decoded) ? (decoded.success as CommandOf<K>) : invalid(name, decoded.failure)
 }
 
 const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
