@@ -15,9 +15,11 @@ import { restoreSnapshot, type StoredState, snapshotVersion } from "../machines/
 import type { State } from "../machines/state.ts"
 import type { LoadedState } from "./Actor.ts"
 import {
+  type Entry,
   genesisHash,
   type Journal,
   type Loaded,
+  type Snapshot,
   StorageCorrupt,
   type StorageError,
   type StoredDefinition,
@@ -54,10 +56,7 @@ export class Loader {
             catch: (cause) =>
               cause instanceof StorageCorrupt
                 ? cause
-                : corrupt(
-                    workflowId,
-                    `Workflow ${workflowId} does not fold: ${cause instanceof Error ? cause.message : "unknown"}.`,
-                  ),
+                : corrupt(workflowId, `Workflow ${workflowId} does not fold: ${reason(cause)}.`),
           }),
     )
   }
