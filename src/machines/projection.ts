@@ -176,3 +176,17 @@ export const emptyArchive: Archive = {
   resources: new Map(),
   answers: new Map(),
 }
+
+/** What was read at first and what was read then. */
+export const mergeArchives = (before: Archive | undefined, after: Archive): Archive => {
+  if (before === undefined) return after
+  const both = <V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>) => new Map([...a, ...b])
+  return {
+    sessions: both(before.sessions, after.sessions),
+    handoffs: both(before.handoffs, after.handoffs),
+    steps: both(before.steps, after.steps),
+    kills: both(before.kills, after.kills),
+    resources: both(before.resources, after.resources),
+    answers: both(before.answers, after.answers),
+  }
+}

@@ -17,7 +17,7 @@ import { needs, needsAlso, presumedNew } from "../machines/decide/needs.ts"
 import type { EventBody, JournalEvent } from "../machines/events.ts"
 import { evolve, birth as stateBefore } from "../machines/evolve/index.ts"
 import type { Json, Tenant, WorkflowId } from "../machines/ids.ts"
-import { type AnswerRow, type Archive, type ArchiveRefs, emptyArchive } from "../machines/projection.ts"
+import { type AnswerRow, type ArchiveRefs, emptyArchive, mergeArchives } from "../machines/projection.ts"
 import { takeSnapshot } from "../machines/snapshot.ts"
 import { openThings, type State } from "../machines/state.ts"
 import type { ActorHost } from "./ActorHost.ts"
@@ -312,7 +312,7 @@ export class Actor {
           this.#mailbox.shift()
           work.settle(fromStorage(error), undefined)
         } else {
-          work.archive = merge(work.archive, archive)
+          work.archive = mergeArchives(work.archive, archive)
           work.readBack = true
         }
         this.#schedule()
@@ -436,7 +436,7 @@ export class Actor {
     this.#host.lookup(this.tenant, this.workflowId, refs, (error, archive) => {
       this.#phase = "stale"
       for (const work of named) {
-        if (error === undefined) work.archive = merge(work.archive, archive)
+        if (error === undefined) work.archive = mergeArchives(work.archive, archive)
         else work.settle(fromStorage(error), undefined)
       }
       if (error !== undefined) this.#mailbox = this.#mailbox.filter((work) => !named.includes(work as CommandWork))
@@ -489,18 +489,5 @@ export class Actor {
   /** The last durable sequence: where a reader of events may have to go. */
   get durableSeq(): number {
     return this.#durableSeq
-  }
-}
-
-const merge = (before: Archive | undefined, after: Archive): Archive => {
-  if (before === undefined) return after
-  const both = <V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>) => new Map([...a, ...b])
-  return {
-    sessions: both(before.sessions, after.sessions),
-    handoffs: both(before.handoffs, after.handoffs),
-    steps: both(before.steps, after.steps),
-    kills: both(before.kills, after.kills),
-    resources: both(before.resources, after.resources),
-    answers: both(before.answers, after.answers),
   }
 }

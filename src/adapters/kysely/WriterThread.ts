@@ -60,7 +60,12 @@ export class WriterThread {
   /** Resolves once the thread has opened the file; rejects with `WriterFailed`. */
   open(): Promise<void> {
     if (this.#opening !== undefined) return this.#opening
-    const worker = new Worker(entry(), { workerData: this.#options, resourceLimits: { maxYoungGenerationSizeMb } })
+    // Without the flags of this process: a loader that it runs with would cost the thread a second, and has nothing to do there.
+    const worker = new Worker(entry(), {
+      workerData: this.#options,
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb },
+    })
     this.#worker = worker
     this.#opening = new Promise<void>((resolve, reject) => {
       const failed = (failure: Failure): void => {

@@ -44,7 +44,7 @@ export const kill = (state: State, command: CommandOf<"kill">, facts: Facts): De
 }
 
 const killIdOf = (why: Refusal): KillId | null =>
-  typeof why.facts["killId"] === "string" ? KillId.make(why.facts["killId"]) : null
+  typeof why.facts.killId === "string" ? KillId.make(why.facts.killId) : null
 
 /** What is dead already answers with the kill that ended it. */
 const endedBy = (state: State, killId: KillId | null, facts: Facts): Decision<KillReceipt> => {

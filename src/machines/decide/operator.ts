@@ -26,7 +26,7 @@ export const raiseLimits = (state: State, command: CommandOf<"raiseLimits">): De
     if (value > now) limits[name] = value
   }
   if (Object.keys(limits).length === 0) return accept([], { workflowId: state.workflowId, role, seq: state.seq })
-  const duration = limits["maxDurationMs"]
+  const duration = limits.maxDurationMs
   return accept(
     [
       {
