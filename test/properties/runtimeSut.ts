@@ -9,11 +9,11 @@ import type { Definition } from "../../src/machines/definition.ts"
 import type { JournalEvent } from "../../src/machines/events.ts"
 import { Tenant, WorkflowId } from "../../src/machines/ids.ts"
 import type { State } from "../../src/machines/state.ts"
-import type { Counter, Ledger, WorkflowObservation } from "../model/observe.ts"
-import type { Answered, Sut, SutFactory, SutOptions } from "../model/sut.ts"
 import { Governance, type GovernanceService, type Submission } from "../../src/runtime/Governance.ts"
 import type { Journal, StorageError } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
+import type { Counter, Ledger, WorkflowObservation } from "../model/observe.ts"
+import type { Answered, Sut, SutFactory, SutOptions } from "../model/sut.ts"
 
 /** A store that can be opened again: what a restart finds. */
 export interface StoreFactory {
@@ -46,7 +46,10 @@ export const runtimeSut = (store: StoreFactory, runs: number): SutFactory => ({
 })
 
 type Birth = NonNullable<Submission["birth"]>
-const birthOf = (definition: Definition): Birth => ({ rules: makeRules(artifactOf(definition)), text: canonicalJson(definition) })
+const birthOf = (definition: Definition): Birth => ({
+  rules: makeRules(artifactOf(definition)),
+  text: canonicalJson(definition),
+})
 
 class RuntimeSut implements Sut {
   readonly definitionHash: string
@@ -148,7 +151,13 @@ class RuntimeSut implements Sut {
       })),
       kills: events.flatMap(({ body, actor }) =>
         body._tag === "killed" && actor !== "system"
-          ? [{ id: body.killId, scope: body.scope, state: fenced.has(body.killId) ? ("fenced" as const) : ("quiescent" as const) }]
+          ? [
+              {
+                id: body.killId,
+                scope: body.scope,
+                state: fenced.has(body.killId) ? ("fenced" as const) : ("quiescent" as const),
+              },
+            ]
           : [],
       ),
     }
@@ -178,7 +187,9 @@ class RuntimeSut implements Sut {
 /** What can be seen of a state that the rows do not say. */
 const lookAt = (state: State) => ({
   status: state.status,
-  versions: new Map<string, number>(Array.from(state.sessions.values(), (session) => [session.sessionId, session.version])),
+  versions: new Map<string, number>(
+    Array.from(state.sessions.values(), (session) => [session.sessionId, session.version]),
+  ),
   fenced: new Set<string>(state.kills.keys()),
   steps: Array.from(state.steps.values(), ({ stepId, sessionId, status, unknown }) => ({
     id: stepId,
@@ -195,9 +206,7 @@ const lookAt = (state: State) => ({
   })),
   ledger: {
     workflow: ledgerOf(state.account),
-    roles: Object.fromEntries(
-      Array.from(state.roleAccounts, ([role, account]) => [role, ledgerOf(account)]),
-    ),
+    roles: Object.fromEntries(Array.from(state.roleAccounts, ([role, account]) => [role, ledgerOf(account)])),
   },
 })
 
@@ -210,4 +219,3 @@ const ledgerOf = (account: State["account"]): Ledger => ({
   tokens: counter(account.tokensUsed, account.tokensReserved),
   openHandoffs: counter(account.openHandoffs, 0),
 })
-

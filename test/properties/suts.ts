@@ -31,4 +31,8 @@ const sqliteFile: StoreFactory = {
   },
 }
 
-export const suts: ReadonlyArray<SutFactory> = [modelSut(null, 100), runtimeSut(memory, 200), runtimeSut(sqliteFile, 40)]
+export const suts: ReadonlyArray<SutFactory> = [
+  modelSut(null, 100),
+  runtimeSut(memory, 200),
+  runtimeSut(sqliteFile, 40),
+]
