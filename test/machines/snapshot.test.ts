@@ -1,0 +1,87 @@
+/** A state that was written down and read again behaves in every way like the one that never left (I9). */
+import fc from "fast-check"
+import { expect, it } from "vitest"
+import { decide } from "../../src/machines/decide/index.ts"
+import type { JournalEvent } from "../../src/machines/events.ts"
+import { birth, evolve } from "../../src/machines/evolve/index.ts"
+import { restoreSnapshot, type StoredState, takeSnapshot } from "../../src/machines/snapshot.ts"
+import { openView } from "../../src/machines/views.ts"
+import { Random } from "../crash/Random.ts"
+import { definitions } from "../model/definitions.ts"
+import { parameters } from "../properties/parameters.ts"
+import { FoldChecker } from "./FoldChecker.ts"
+import { apply, Walk } from "./Walk.ts"
+
+const walks = fc.record({ definition: definitions, seed: fc.nat(), every: fc.integer({ min: 1, max: 12 }) })
+const stored = (walk: Walk): StoredState => JSON.parse(JSON.stringify(takeSnapshot(walk.state))) as StoredState
+
+it("decides the same, evolves the same, and is written down as the same", () => {
+  let accepted = 0
+  fc.assert(
+    fc.property(walks, ({ definition, seed, every }) => {
+      const walk = new Walk(definition, new Random(seed))
+      let twin = restoreSnapshot(stored(walk), walk.rules)
+      for (let n = 0; n < 70; n++) {
+        if (n % every === 0) twin = restoreSnapshot(stored(walk), walk.rules)
+        const { command, facts } = walk.next()
+        const other = decide(twin, command, walk.facts(facts.archive, facts.actor))
+        const { decision, rows } = walk.carryOut(command, facts)
+        if (decision._tag === "accepted" && decision.events.length > 0) accepted += 1
+        expect(other).toEqual(decision)
+        expect(apply(twin, other, facts).rows).toEqual(rows)
+        expect(takeSnapshot(twin)).toEqual(takeSnapshot(walk.state))
+        expect(openView(twin)).toEqual(openView(walk.state))
+        expect(twin.deadlines.earliest(twin)?.at).toBe(walk.state.deadlines.earliest(walk.state)?.at)
+      }
+    }),
+    parameters(60),
+  )
+  // Most of the walk must be commands that do something, or it shows nothing.
+  expect(accepted).toBeGreaterThan(500)
+})
+
+it("the same events make the same state, and every state on the way holds (I2 to I6, I10, I11)", () => {
+  fc.assert(
+    fc.property(walks, ({ definition, seed }) => {
+      const walk = new Walk(definition, new Random(seed))
+      const checker = new FoldChecker(walk.rules)
+      const [first] = takeFirst(walk)
+      const events: Array<JournalEvent> = [first]
+      checker.add(first)
+      for (let n = 0; n < 80; n++)
+        for (const event of walk.step().events) {
+          const copy = JSON.parse(JSON.stringify(event)) as JournalEvent
+          events.push(copy)
+          checker.add(copy)
+        }
+      const again = birth(first, walk.rules)
+      for (const event of events) evolve(again, JSON.parse(JSON.stringify(event)) as JournalEvent)
+      expect(takeSnapshot(again)).toEqual(takeSnapshot(walk.state))
+      expect(checker.state === undefined ? undefined : takeSnapshot(checker.state)).toEqual(takeSnapshot(walk.state))
+    }),
+    parameters(60),
+  )
+})
+
+/** The event that a walk began with, as the state tells it. */
+const takeFirst = (walk: Walk): readonly [JournalEvent] => {
+  const { state, rules } = walk
+  const root = state.sessions.get(state.rootSessionId)
+  return [
+    {
+      seq: 1,
+      at: state.createdAt,
+      actor: "test",
+      body: {
+        _tag: "workflow.created",
+        workflowId: state.workflowId,
+        definitionHash: rules.hash,
+        workflow: rules.definition.workflow,
+        sessionId: state.rootSessionId,
+        role: root?.role ?? "",
+        agent: root?.agent ?? "",
+        deadline: state.deadline,
+      },
+    },
+  ]
+}
