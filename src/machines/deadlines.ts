@@ -18,8 +18,11 @@ export interface Deadline {
 }
 
 /** At equal times the end of the workflow comes first: what it kills must not expire or be reclaimed as well. */
+const rank: Readonly<Record<DeadlineKind, number>> = { workflow: 0, offer: 1, claim: 2, prepared: 3, step: 4 }
+
+/** A total order, so that a heap that was filled anew from the state fires what its predecessor would have fired. */
 const before = (a: Deadline, b: Deadline): boolean =>
-  a.at < b.at || (a.at === b.at && a.kind === "workflow" && b.kind !== "workflow")
+  a.at !== b.at ? a.at < b.at : a.kind !== b.kind ? rank[a.kind] < rank[b.kind] : a.id < b.id
 
 export class Deadlines {
   readonly #heap: Array<Deadline> = []

@@ -20,7 +20,7 @@ export const sessionView = (state: State, session: Session): SessionView => {
     depth: session.depth,
     handoff: held === undefined ? null : grantOf(held, session.generation, held.grants, held.deadline),
     steps: Array.from(session.steps, (id) => stepView(state, must(state.steps, id, "step"))),
-    owns: Array.from(session.owns, (key) => ownership(state, key)),
+    owns: [...session.owns].sort().map((key) => ownership(state, key)),
     killId: session.killId,
     reason: session.reason,
     createdAt: session.createdAt,

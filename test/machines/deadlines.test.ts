@@ -51,15 +51,25 @@ describe("the earliest deadline", () => {
     expect(state.deadlines.earliest(state)?.kind).toBe("workflow")
   })
 
+  it("is the same one of several at the same time, in whatever order they came", () => {
+    const times = [10, 10, 10, 10]
+    const ids = times.map((_, index) => `p${index}`)
+    for (const order of [ids, [...ids].reverse(), ["p2", "p0", "p3", "p1"]]) {
+      const state = withPrepared(times)
+      for (const id of order) state.deadlines.add({ at: 10, kind: "prepared", id })
+      expect(state.deadlines.earliest(state)?.id).toBe("p0")
+    }
+  })
+
   it("is the same when the heap is filled anew from the state", () => {
     fc.assert(
       fc.property(definitions, fc.nat(), (definition, seed) => {
         const walk = new Walk(definition, new Random(seed))
         for (let n = 0; n < 60; n++) {
           walk.step()
-          const kept = walk.state.deadlines.earliest(walk.state)?.at
+          const kept = walk.state.deadlines.earliest(walk.state)
           rebuildDeadlines(walk.state)
-          expect(walk.state.deadlines.earliest(walk.state)?.at).toBe(kept)
+          expect(walk.state.deadlines.earliest(walk.state)).toEqual(kept)
         }
       }),
       parameters(30),

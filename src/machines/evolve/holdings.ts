@@ -168,7 +168,8 @@ export const endSession = (
   session.endedAt = context.at
   touch(session, context)
   for (const id of session.prepared) returnPrepared(state, id)
-  for (const key of session.owns.size === 0 ? nothing : [...session.owns]) {
+  // By name, not in the order of taking, which a snapshot does not keep: every fold must let go in the same order (I9).
+  for (const key of session.owns.size === 0 ? nothing : [...session.owns].sort()) {
     const resource = must(state.resources, key, "resource")
     const heir = heirOf(state, session, resource.ref, dying)
     if (resource.steps.size > 0) resource.heir = heir
