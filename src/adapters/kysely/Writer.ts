@@ -29,6 +29,7 @@ export class Writer {
   readonly #insert1: Database.Statement
   readonly #insertMany: Database.Statement
   readonly #insertPending: Database.Statement
+  readonly #answer: Database.Statement
   readonly #definition: Database.Statement
   readonly #snapshot: Database.Statement
   #verified = false
@@ -60,6 +61,7 @@ export class Writer {
     this.#insert1 = db.prepare(statements.event)
     this.#insertMany = db.prepare(statements.events)
     this.#insertPending = db.prepare(statements.pending)
+    this.#answer = db.prepare(statements.fold.answer)
     this.#definition = db.prepare(statements.definition)
     this.#snapshot = db.prepare(statements.snapshot)
   }
@@ -78,7 +80,7 @@ export class Writer {
     try {
       switch (message.kind) {
         case "group": {
-          if (message.body === "[]") results = this.#confirm(message)
+          if (message.body === "[]" && message.answers.length === 0) results = this.#confirm(message)
           else {
             const done = this.#write(message, before)
             first = done.first
@@ -137,8 +139,10 @@ export class Writer {
     const results = this.#check(group)
     const skip = results === undefined ? undefined : results.map((result) => result._tag !== "appended")
     const body = skip === undefined ? group.body : remaining(group, skip)
+    const answered = this.#writeAnswers(group, skip)
     if (body === "[]") {
-      this.#commit.run()
+      if (answered) this.#commitNow()
+      else this.#commit.run()
       return { first: 0, results: results ?? null }
     }
     const first = heads.nextId
@@ -162,6 +166,18 @@ export class Writer {
     this.#commitNow()
     if (folded) this.#settleFold()
     return { first, results: results ?? null }
+  }
+
+  /** The answers of commands that changed nothing. False when there was none. */
+  #writeAnswers({ answers, tenants, workflowIds }: GroupMessage, skip: ReadonlyArray<boolean> | undefined): boolean {
+    let written = false
+    for (let i = 0; i < answers.length; i += 4) {
+      const at = answers[i] as number
+      if (skip?.[at] === true) continue
+      this.#answer.run(tenants[at], workflowIds[at], answers[i + 1], answers[i + 2], answers[i + 3])
+      written = true
+    }
+    return written
   }
 
   /** Undefined when every append is taken. Moves the heads of those that are. */

@@ -33,6 +33,8 @@ export interface GroupMessage {
   readonly body: string
   /** What must not exist yet: index of the append, then `s` or `h`, then the id; flat. */
   readonly creates: ReadonlyArray<number | string>
+  /** Of the appends without entries, index, key, fingerprint and answer as JSON; flat. Written at once: nothing is to fold. */
+  readonly answers: ReadonlyArray<number | string>
   /** Index of the append, hash, text; flat. */
   readonly definitions: ReadonlyArray<number | string>
   /** Index of the append, seq, hash, text; flat. */
@@ -86,6 +88,7 @@ export const packGroup = (id: number, group: ReadonlyArray<Append>): GroupMessag
   const counts: Array<number> = []
   const entries: Array<string> = []
   const creates: Array<number | string> = []
+  const answers: Array<number | string> = []
   const definitions: Array<number | string> = []
   const snapshots: Array<number | string> = []
   const items: Array<PendingItem> = []
@@ -94,7 +97,11 @@ export const packGroup = (id: number, group: ReadonlyArray<Append>): GroupMessag
     workflowIds.push(append.workflowId)
     expectedSeqs.push(append.expectedSeq)
     counts.push(append.entries.length)
-    if (append.entries.length === 0) return
+    if (append.entries.length === 0) {
+      for (const p of append.projections)
+        if (p._tag === "answered") answers.push(index, p.row.key, p.row.fingerprint, JSON.stringify(p.row.answer))
+      return
+    }
     for (const entry of append.entries) entries.push(entry.text, entry.hash)
     const ops: Array<unknown> = []
     for (const p of append.projections) {
@@ -118,6 +125,7 @@ export const packGroup = (id: number, group: ReadonlyArray<Append>): GroupMessag
     entries,
     body,
     creates,
+    answers,
     definitions,
     snapshots,
   }
