@@ -153,11 +153,7 @@ const make = Effect.gen(function* () {
     const workflowId = workflowOf(command) ?? submission.workflowId ?? locatedOf(registry, tenant, command)
     if (workflowId === undefined) return locateThen(command, submission, settle)
     const fingerprint = key === undefined ? "" : sha256Hex(canonicalJson(command))
-    const told: Settle = (error, answer) => {
-      if (error === undefined) rememberSession(registry, tenant, workflowId, command, answer)
-      settle(error, answer)
-    }
-    enqueue(tenant, workflowId, told, (counted) => ({
+    enqueue(tenant, workflowId, settle, (counted) => ({
       _tag: "command",
       command,
       actor,
@@ -327,17 +323,6 @@ const sessionOf = (command: Command): SessionId | undefined => ("sessionId" in c
 const locatedOf = (registry: Registry, tenant: Tenant, command: Command): WorkflowId | undefined => {
   const sessionId = sessionOf(command)
   return sessionId === undefined ? undefined : registry.locate(tenant, sessionId)
-}
-
-const rememberSession = (
-  registry: Registry,
-  tenant: Tenant,
-  workflowId: WorkflowId,
-  command: Command,
-  answer: unknown,
-): void => {
-  if (command._tag !== "createRoot" && command._tag !== "claim") return
-  registry.remember(tenant, (answer as { readonly sessionId: SessionId }).sessionId, workflowId)
 }
 
 const broken = new StorageUnavailable({ detail: "The store failed in a way that it should not.", reason: "defect" })

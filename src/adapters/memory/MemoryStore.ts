@@ -16,8 +16,9 @@ import type {
   StepRow,
   WorkflowRow,
 } from "../../machines/projection.ts"
-import type { Append, Appended, Entry, Snapshot, StoredDefinition } from "../../runtime/Journal.ts"
+import type { Append, Appended, Snapshot, StoredDefinition } from "../../runtime/Journal.ts"
 import * as Rows from "../rows.ts"
+import { EntryLog } from "./EntryLog.ts"
 import { SortedPlaces } from "./SortedPlaces.ts"
 import { type Sleeper, WakeQueue } from "./WakeQueue.ts"
 
@@ -32,7 +33,7 @@ export class MemoryWorkflow implements Sleeper {
   row: WorkflowRow | undefined
   wakeAt: number | null = null
   snapshot: Snapshot | null = null
-  readonly entries: Array<Entry> = []
+  readonly entries = new EntryLog()
   readonly sessions = new SortedPlaces()
   readonly roles = new Set<string>()
   readonly handoffs = new Map<string, HandoffRow>()
