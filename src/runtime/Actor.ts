@@ -397,10 +397,13 @@ export class Actor {
     const batch = this.#inFlight
     this.#inFlight = undefined
     const again = this.#pending?.outcomes.map((outcome) => outcome.work) ?? []
+    // The request that waits for the batch to be durable fails with it: alone behind a deadline, it would be tried for ever.
+    const waiting = this.#whenDurable === undefined ? undefined : this.#mailbox.shift()
     this.#pending = undefined
     this.#forget()
     this.#mailbox = again.concat(this.#mailbox)
     batch?.fail(fromStorage(error))
+    waiting?.settle(fromStorage(error), undefined)
     this.#next()
   }
 

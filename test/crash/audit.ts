@@ -25,8 +25,6 @@ export interface Audit {
   readonly events: number
   /** Events of deadlines that fired. */
   readonly fired: number
-  /** Every key that an event names. */
-  readonly keys: ReadonlySet<string>
   readonly problems: ReadonlyArray<string>
 }
 
@@ -122,7 +120,6 @@ export const audit = (
       workflows: verified.workflows,
       events: all.length,
       fired: all.filter((event) => event.actor === "system").length,
-      keys: new Set(all.flatMap((event) => event.key ?? [])),
       problems,
     }
   })

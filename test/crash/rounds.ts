@@ -123,14 +123,11 @@ const judge = async (
   summary.events += judged.events
   summary.fired += judged.fired
   summary.problems.push(...judged.problems)
-  const lasting = history.acknowledged.filter((one) => one.key !== undefined && judged.keys.has(one.key))
-  if (summary.problems.length === 0) await again(filename, lasting, summary, random)
+  const keyed = history.acknowledged.filter((one) => one.key !== undefined)
+  if (summary.problems.length === 0) await again(filename, keyed, summary, random)
 }
 
-/**
- * What was acknowledged under a key is answered as it was, after any crash (I8). Only what left an event: SQLite forgets the
- * keys of commands that changed nothing (see test/runtime/idempotency.test.ts).
- */
+/** What was acknowledged under a key is answered as it was, after any crash, also where it changed nothing (I8). */
 const again = async (
   filename: string,
   history: ReadonlyArray<Acknowledged>,

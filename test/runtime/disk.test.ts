@@ -4,12 +4,15 @@ import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import Database from "better-sqlite3"
+import { Effect } from "effect"
 import { expect, it, onTestFinished } from "vitest"
 import { sqlite } from "../../src/adapters/kysely/sqlite.ts"
+import { StorageUnavailable } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import { Handrail } from "../../src/sdk/Handrail.ts"
 import { call, codeOf, createRoot, nothingUnhandled, opened, placed, refusal } from "./fixtures.ts"
-import { sqlitePlace, tenant } from "./open.ts"
+import { memoryPlace, sqlitePlace, tenant } from "./open.ts"
+import { VirtualClock } from "./VirtualClock.ts"
 
 it("while another holds the lock commands are storage_unavailable, and nothing of them is written", async () => {
   nothingUnhandled()
@@ -44,6 +47,38 @@ it("a file that is locked while it is opened is storage_unavailable, and opens l
   other.close()
   const runtime = await Handrail.open({ store })
   await runtime.close()
+})
+
+it("a command that waits behind a deadline which can't be written is told so, and not tried for ever", async () => {
+  nothingUnhandled()
+  const place = placed(memoryPlace)
+  const clock = new VirtualClock()
+  const first = await opened(place.layer(), { clock })
+  const root = await createRoot(first.client)
+  await root.handoff({ toRole: "dev", handoffId: "h1", summary: {} })
+  await first.client.close()
+  clock.now += 60_000
+  let broken = true
+  let appends = 0
+  const { client } = await opened(place.layer(), {
+    clock,
+    wrap: (journal) => ({
+      ...journal,
+      append: (group) => {
+        appends += 1
+        // More than any reasonable patience: a test that hangs says less than one that fails.
+        if (appends > 1000) broken = false
+        return broken
+          ? Effect.fail(new StorageUnavailable({ reason: "disk_full", detail: "the disk is full" }))
+          : journal.append(group)
+      },
+    }),
+  })
+  // The key has to be looked up, and that has to wait for the offer that expires in the same moment.
+  const claim = { workflowId: "w1", handoffId: "h1", parentSessionId: root.sessionId, role: "dev", agent: "d" }
+  expect(await codeOf(client.claim(claim, { idempotencyKey: "k1" }))).toBe("storage_unavailable")
+  broken = false
+  expect(await codeOf(client.claim(claim, { idempotencyKey: "k1" }))).toBe("handoff_closed")
 })
 
 it("a disk that grew full and is freed again", async (context) => {
