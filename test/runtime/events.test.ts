@@ -1,9 +1,11 @@
 /** Events are live and can be resumed, for any number of readers, from any runtime on the store. */
+import { Cause, Effect, Exit } from "effect"
 import { describe, expect, it } from "vitest"
 import type { JournalEvent } from "../../src/machines/events.ts"
+import { WorkflowId } from "../../src/machines/ids.ts"
 import { limits } from "../../src/runtime/limits.ts"
 import { call, codeOf, createRoot, nothingUnhandled, opened, placed, until } from "./fixtures.ts"
-import { places } from "./open.ts"
+import { memoryPlace, places, tenant } from "./open.ts"
 
 /** Reads until `is`, and says all that came. */
 const readUntil = async (
@@ -104,4 +106,18 @@ describe.each(places)("on %s", (_, makePlace) => {
     await heard
     expect(await codeOf(root.propose(call()))).toBe("session_killed")
   })
+})
+
+it("a reader that is closed ends, whether it waits or is asked again, while its runtime goes on", async () => {
+  const { client, governance } = await opened(placed(memoryPlace).layer())
+  await createRoot(client)
+  const reader = governance.reader(tenant, WorkflowId.make("w1"), 0)
+  const ends = (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && Cause.isDone(Cause.squash(exit.cause))
+  expect(Exit.isSuccess(await Effect.runPromiseExit(reader.pull))).toBe(true)
+  const waiting = Effect.runPromiseExit(reader.pull)
+  reader.close()
+  expect(ends(await waiting)).toBe(true)
+  await client.propose({ sessionId: "w1-root", ...call() })
+  expect(ends(await Effect.runPromiseExit(reader.pull))).toBe(true)
+  expect(reader.after).toBe(1)
 })
