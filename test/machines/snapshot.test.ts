@@ -73,23 +73,20 @@ it("what a session owns is let go in the same order, in whatever order it was ta
   const walk = new Walk({ ...definition, roles: lead, handoffs: [], resources: [doc], limits: noLimits }, new Random(1))
   const root = walk.state.rootSessionId
   const facts = walk.facts(emptyArchive)
-  let taken = 0
-  for (const key of ["c", "a", "b"]) {
-    const calls = [{ tool: "work", resources: [{ name: "doc", key }] }]
-    const proposed = walk.carryOut({ _tag: "propose", sessionId: root, calls }, walk.facts(emptyArchive))
-    const [event] = proposed.events
-    const stepId = event?.body._tag === "steps.proposed" ? event.body.steps[0]?.stepId : undefined
-    if (stepId === undefined) throw new Error("it was not admitted")
-    // Held again and again by others in between, so that the resources stand in another order than they are owned.
-    walk.carryOut({ _tag: "receipt", sessionId: root, receipts: [{ stepId, outcome: "committed" }] }, facts)
-    if (taken++ === 0) continue
-    walk.carryOut({ _tag: "release", sessionId: root, resources: [{ name: "doc", key: "c" }] }, facts)
-    walk.carryOut(
-      { _tag: "propose", sessionId: root, calls: [{ tool: "work", resources: [{ name: "doc", key: "c" }] }] },
-      walk.facts(emptyArchive),
-    )
-    break
+  const docOf = (key: string) => [{ name: "doc", key }]
+  const use = (key: string): void => {
+    const calls = [{ tool: "work", resources: docOf(key) }]
+    const { events } = walk.carryOut({ _tag: "propose", sessionId: root, calls }, walk.facts(emptyArchive))
+    const body = events[0]?.body
+    if (body?._tag !== "steps.proposed") throw new Error("it was not admitted")
+    const receipts = body.steps.map(({ stepId }) => ({ stepId, outcome: "committed" as const }))
+    walk.carryOut({ _tag: "receipt", sessionId: root, receipts }, facts)
   }
+  use("c")
+  use("a")
+  // Taken again, it is the latest that is owned and the oldest that stands.
+  walk.carryOut({ _tag: "release", sessionId: root, resources: docOf("c") }, facts)
+  use("c")
   const twin = restoreSnapshot(stored(walk), walk.rules)
   const kept = walk.state.sessions.get(root)
   const read = twin.sessions.get(root)

@@ -1,11 +1,13 @@
 /** A row that nobody ever wrote is reported as what it is, with its place; other workflows do not notice (I9). */
 import { createHash } from "node:crypto"
 import Database from "better-sqlite3"
+import { Effect } from "effect"
 import { expect, it } from "vitest"
 import type { EmbeddedClient } from "../../src/runtime/EmbeddedClient.ts"
+import type { Entry } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import { call, codeOf, createRoot, nothingUnhandled, opened, placed, refusal } from "./fixtures.ts"
-import { sqlitePlace, tenant } from "./open.ts"
+import { memoryPlace, sqlitePlace, tenant } from "./open.ts"
 
 const work = async (client: EmbeddedClient, workflowId: string, steps: number): Promise<void> => {
   const root = await createRoot(client, workflowId)
@@ -130,4 +132,27 @@ it("a reader of events is told of a damaged one, after all that came before it",
     if (event.seq === 401) break
   }
   expect(seqs[0]).toBe(251)
+})
+
+it.each([
+  ["a text that does not fit its hash", "text" as const, 3],
+  ["an event that is left out", "gap" as const, 3],
+])("whatever a store hands over, %s is not believed", async (_, how, seq) => {
+  const place = placed(memoryPlace)
+  const first = await opened(place.layer())
+  await work(first.client, "w1", 5)
+  await first.client.close()
+  const spoilt = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
+    how === "gap"
+      ? entries.filter((entry) => entry.seq !== seq)
+      : entries.map((entry) => (entry.seq === seq ? { ...entry, text: entry.text.replace('"n":1', '"n":9') } : entry))
+  const { client } = await opened(place.layer(), {
+    wrap: (journal) => ({
+      ...journal,
+      load: (...args) =>
+        Effect.map(journal.load(...args), (loaded) => loaded && { ...loaded, entries: spoilt(loaded.entries) }),
+    }),
+  })
+  const error = await refusal(client.getWorkflow("w1"))
+  expect([error.code, error.facts.workflowId, error.facts.seq]).toEqual(["storage_corrupt", "w1", seq])
 })
