@@ -49,11 +49,17 @@ export class Committer {
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= limits.groupsInFlight) return
     this.#scheduled = true
-    this.#options.scheduleAfterActors(this.#write)
+    this.#options.scheduleAfterActors(this.#turn)
   }
 
-  readonly #write = (): void => {
+  readonly #turn = (): void => {
     this.#scheduled = false
+    this.#write()
+    // A defect may have left an actor with nothing to write: then no group comes back to tell whoever waits.
+    this.#tellIdle()
+  }
+
+  #write(): void {
     let split = this.#inFlight === 0 && this.#enlisted.size >= limits.splitGroup
     while (this.#inFlight < limits.groupsInFlight && this.#enlisted.size > 0) {
       // Callers that wait for their answers all come back at once. In one group the journal would idle while they are
@@ -79,6 +85,13 @@ export class Committer {
     }
   }
 
+  #tellIdle(): void {
+    if (!this.#isIdle) return
+    const waiting = this.#whenIdle
+    this.#whenIdle = []
+    for (const then of waiting) then()
+  }
+
   #written(
     actors: ReadonlyArray<Actor>,
     exit: Exit.Exit<ReadonlyArray<Parameters<Actor["appended"]>[0]>, StorageError>,
@@ -91,10 +104,7 @@ export class Committer {
       if (result !== undefined) actor.appended(result)
       else actor.appendFailed(failureOf(exit))
     }
-    if (!this.#isIdle) return
-    const waiting = this.#whenIdle
-    this.#whenIdle = []
-    for (const then of waiting) then()
+    this.#tellIdle()
   }
 }
 

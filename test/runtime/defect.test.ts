@@ -1,11 +1,15 @@
 /** A bug in the rules fails the one command that meets it; the workflow and its order of commands go on. */
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
+import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
 import { compile, makeRules } from "../../src/definition/index.ts"
 import { canonicalJson } from "../../src/machines/canonical.ts"
 import type { Command } from "../../src/machines/commands.ts"
 import { HandoffId, SessionId, WorkflowId } from "../../src/machines/ids.ts"
 import type { Code } from "../../src/machines/refusals.ts"
 import type { Rules } from "../../src/machines/rules.ts"
+import type { Actor } from "../../src/runtime/Actor.ts"
+import { Committer } from "../../src/runtime/Committer.ts"
 import { limits } from "../../src/runtime/limits.ts"
 import { codeOf, createRoot, nothingUnhandled, opened, placed, teamYaml } from "./fixtures.ts"
 import { memoryPlace, type Opened, places, tenant } from "./open.ts"
@@ -131,4 +135,22 @@ it("closing after a refusal at the door waits for nobody", async () => {
   // On this clock the time after which `close` gives up never comes.
   await it.client.close()
   expect(it.governance.gauges().waiting).toBe(0)
+})
+
+it("a committer that finds nothing to write tells whoever waits for it", () => {
+  const tasks: Array<() => void> = []
+  const committer = new Committer({
+    journal: memoryJournal(makeMemoryStore()),
+    run: Effect.runFork,
+    scheduleAfterActors: (task) => tasks.push(task),
+  })
+  // Its batch was thrown away by a defect after it had enlisted.
+  committer.enlist({ takeAppend: () => undefined } as unknown as Actor)
+  let idle = false
+  committer.whenIdle(() => {
+    idle = true
+  })
+  expect(idle).toBe(false)
+  for (const task of tasks) task()
+  expect(idle).toBe(true)
 })
