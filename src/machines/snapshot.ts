@@ -23,7 +23,7 @@ import {
   type Step,
 } from "./state.ts"
 
-/** Raised when a stored snapshot can't be read by a newer version; such a snapshot is ignored and the journal is folded. */
+/** Raised when a newer version writes what an older one can't read; a loader refuses a snapshot of another version. */
 export const snapshotVersion = 1
 
 type StoredSession = Omit<Session, "children" | "offers" | "steps" | "prepared" | "owns">

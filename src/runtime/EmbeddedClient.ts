@@ -9,7 +9,7 @@ import type { Answers, KillReceipt, SessionView } from "../machines/answers.ts"
 import { canonicalJson } from "../machines/canonical.ts"
 import type { CommandName, CommandOf, InputOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
-import { type Json, SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
+import { type Json, Name, SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
 import type { HandoffRow, SessionRow, WorkflowRow } from "../machines/projection.ts"
 import type { Rules } from "../machines/rules.ts"
 import { openView, sessionView } from "../machines/views.ts"
@@ -43,6 +43,7 @@ export interface EmbeddedOptions {
 
 const isWorkflowId = Schema.is(WorkflowId)
 const isSessionId = Schema.is(SessionId)
+const isName = Schema.is(Name)
 
 export class EmbeddedClient implements Client {
   readonly #options: EmbeddedOptions
@@ -192,7 +193,9 @@ export class EmbeddedClient implements Client {
         }
         const error = Cause.squash(exit.cause)
         if (error instanceof WorkflowError) throw error
-        return
+        // The reader was closed, by its signal or with the client; anything else is a bug that must not look like an end.
+        if (reader.isClosed || this.#closed) return
+        throw fail("internal", "Reading events failed. It is a bug in Handrail.")
       }
     } finally {
       input.signal?.removeEventListener("abort", stop)
@@ -320,7 +323,10 @@ const keyOf = (options: CallOptions | undefined): string | undefined => {
 
 /** Who acts, as the journal says it: the operator where one is named, else the session, else an unnamed operator. */
 const actorOf = (command: CommandOf<CommandName>, options: CallOptions | undefined): string => {
-  if (options?.operator !== undefined) return `operator:${options.operator}`
+  if (options?.operator !== undefined) {
+    if (!isName(options.operator)) throw badId("operator", options.operator)
+    return `operator:${options.operator}`
+  }
   const sessionId = "sessionId" in command && command._tag !== "kill" ? command.sessionId : undefined
   if (sessionId !== undefined) return sessionId
   return command._tag === "createRoot" || command._tag === "claim" ? command.agent : "operator:anonymous"

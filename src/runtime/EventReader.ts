@@ -56,6 +56,10 @@ export class EventReader {
       })
     })
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true

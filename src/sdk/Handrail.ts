@@ -6,7 +6,8 @@
  */
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
 import { sqlite } from "../adapters/kysely/sqlite.ts"
-import { type MemoryStore, makeMemoryStore, memoryJournal } from "../adapters/memory/MemoryJournal.ts"
+import { makeMemoryStore, memoryJournal } from "../adapters/memory/MemoryJournal.ts"
+import { MemoryStore } from "../adapters/memory/MemoryStore.ts"
 import { Tenant } from "../machines/ids.ts"
 import { EmbeddedClient } from "../runtime/EmbeddedClient.ts"
 import { fail, fromStorage } from "../runtime/errors.ts"
@@ -53,7 +54,9 @@ export class Handrail extends EmbeddedClient {
 /** The layer of a store by its URL: for Effect programs that provide `Governance.layer` themselves. */
 export const journalOf = (options: OpenOptions): Layer.Layer<Journal, StorageError> => {
   const { store } = options
-  if (typeof store !== "string") return Layer.succeed(Journal, memoryJournal(store))
+  if (store instanceof MemoryStore) return Layer.succeed(Journal, memoryJournal(store))
+  if (typeof store !== "string")
+    throw fail("invalid_request", 'A store is "memory:", "sqlite:PATH" or what makeMemoryStore made.', {})
   if (store === "memory:") return Layer.sync(Journal, () => memoryJournal(makeMemoryStore()))
   const filename = /^sqlite:(.+)$/.exec(store)?.[1]
   if (filename === undefined)

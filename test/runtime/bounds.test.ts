@@ -202,3 +202,10 @@ describe("too much at once", () => {
     expect(await codeOf(client.propose({ sessionId, ...call() }))).toBe("ok")
   })
 })
+
+it("a store or an operator that is none is refused by name", async () => {
+  await expect(Handrail.open({ store: 5 as never })).rejects.toMatchObject({ code: "invalid_request" })
+  await using runtime = await Handrail.open({ store: "memory:" })
+  const input = { workflowId: "w", scope: "workflow" as const, reason: "stop" }
+  await expect(runtime.kill(input, { operator: "a b".repeat(100) })).rejects.toMatchObject({ code: "invalid_request" })
+})
