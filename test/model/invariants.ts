@@ -243,9 +243,12 @@ export const I8 = (evidence: Evidence): void => {
     if (quiet) assert.ok(!changes(before, moment), `I8: ${key} changed the state again`)
   })
   for (const [, list] of events(evidence)) {
+    const settled = list.flatMap(({ key, body }) => (key !== undefined && body._tag === "usage.settled" ? [key] : []))
+    assert.equal(new Set(settled).size, settled.length, "I8: usage is settled once a key")
     const batches = new Map<string, number>()
-    for (const { key, at } of list) {
-      if (key === undefined) continue
+    for (const { key, at, body } of list) {
+      // A refused proposal settles its usage and may come again with its key: that event is of another moment, and once.
+      if (key === undefined || body._tag === "usage.settled") continue
       assert.equal(at, batches.get(key) ?? at, `I8: the events of ${key} are of one moment`)
       batches.set(key, at)
     }

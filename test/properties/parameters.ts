@@ -8,7 +8,8 @@ const number = (name: string): number | undefined => {
 export const scale = number("HANDRAIL_PROPERTY_RUNS") ?? 1
 
 export const parameters = <T>(runs: number): Parameters<T> => {
-  const seed = number("HANDRAIL_PROPERTY_SEED")
+  // CI repeats one seed, so that a red run means that the change is to blame; everywhere else each run looks somewhere new.
+  const seed = number("HANDRAIL_PROPERTY_SEED") ?? (process.env.CI === "true" ? 20261123 : undefined)
   const path = process.env.HANDRAIL_PROPERTY_PATH
   return {
     numRuns: Math.max(1, Math.round(runs * scale)),
