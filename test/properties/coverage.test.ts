@@ -6,11 +6,11 @@
 import assert from "node:assert/strict"
 import fc from "fast-check"
 import { describe, it } from "vitest"
-import { intentions } from "../model/commands.ts"
-import { definitions } from "../model/definitions.ts"
-import { run } from "../model/harness.ts"
-import { modelSut } from "../model/modelSut.ts"
-import { allStates, ruleCodes, Statistics } from "../model/statistics.ts"
+import { intentions } from "../../src/testing/model/commands.ts"
+import { definitions } from "../../src/testing/model/definitions.ts"
+import { run } from "../../src/testing/model/harness.ts"
+import { modelSut } from "../../src/testing/model/modelSut.ts"
+import { allStates, ruleCodes, Statistics } from "../../src/testing/model/statistics.ts"
 
 describe("the generated commands", () => {
   it("reach every refusal code and every state, and succeed about half the time", { timeout: 300_000 }, async () => {

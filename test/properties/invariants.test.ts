@@ -6,12 +6,12 @@ import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import type { EventBody, JournalEvent } from "../../src/machines/events.ts"
 import { HandoffId, KillId, SessionId } from "../../src/machines/ids.ts"
-import { intentions } from "../model/commands.ts"
-import { definitions } from "../model/definitions.ts"
-import { type Evidence, type Moment, run } from "../model/harness.ts"
-import { invariants } from "../model/invariants.ts"
-import { modelSut } from "../model/modelSut.ts"
-import type { WorkflowObservation } from "../model/observe.ts"
+import { intentions } from "../../src/testing/model/commands.ts"
+import { definitions } from "../../src/testing/model/definitions.ts"
+import { type Evidence, type Moment, run } from "../../src/testing/model/harness.ts"
+import { invariants } from "../../src/testing/model/invariants.ts"
+import { modelSut } from "../../src/testing/model/modelSut.ts"
+import type { WorkflowObservation } from "../../src/testing/model/observe.ts"
 
 type Loose<T> = { -readonly [K in keyof T]: T[K] extends object ? Loose<T[K]> : T[K] }
 type Seen = Loose<WorkflowObservation>

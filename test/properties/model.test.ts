@@ -6,10 +6,10 @@
  */
 import fc from "fast-check"
 import { describe, it } from "vitest"
-import { intentions } from "../model/commands.ts"
-import { definitions } from "../model/definitions.ts"
-import { run } from "../model/harness.ts"
-import { Statistics } from "../model/statistics.ts"
+import { intentions } from "../../src/testing/model/commands.ts"
+import { definitions } from "../../src/testing/model/definitions.ts"
+import { run } from "../../src/testing/model/harness.ts"
+import { Statistics } from "../../src/testing/model/statistics.ts"
 import { parameters } from "./parameters.ts"
 import { suts } from "./suts.ts"
 

@@ -6,11 +6,11 @@
 import assert from "node:assert/strict"
 import fc from "fast-check"
 import { describe, it } from "vitest"
-import { intentions } from "../model/commands.ts"
-import { definitions } from "../model/definitions.ts"
-import { faults } from "../model/faults.ts"
-import { run } from "../model/harness.ts"
-import { modelSut } from "../model/modelSut.ts"
+import { intentions } from "../../src/testing/model/commands.ts"
+import { definitions } from "../../src/testing/model/definitions.ts"
+import { faults } from "../../src/testing/model/faults.ts"
+import { run } from "../../src/testing/model/harness.ts"
+import { modelSut } from "../../src/testing/model/modelSut.ts"
 
 describe("a system with one rule broken", () => {
   it.each(faults)("is caught when %s", { timeout: 300_000 }, async (fault) => {

@@ -12,8 +12,8 @@ import type { State } from "../../src/machines/state.ts"
 import { Governance, type GovernanceService, type Submission } from "../../src/runtime/Governance.ts"
 import type { Journal, StorageError } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
-import type { Counter, Ledger, WorkflowObservation } from "../model/observe.ts"
-import type { Answered, Sut, SutFactory, SutOptions } from "../model/sut.ts"
+import type { Counter, Ledger, WorkflowObservation } from "../../src/testing/model/observe.ts"
+import type { Answered, Sut, SutFactory, SutOptions } from "../../src/testing/model/sut.ts"
 
 /** A store that can be opened again: what a restart finds. */
 export interface StoreFactory {

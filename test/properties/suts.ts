@@ -6,8 +6,8 @@ import { Layer } from "effect"
 import { sqlite } from "../../src/adapters/kysely/sqlite.ts"
 import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
 import { Journal } from "../../src/runtime/Journal.ts"
-import { modelSut } from "../model/modelSut.ts"
-import type { SutFactory } from "../model/sut.ts"
+import { modelSut } from "../../src/testing/model/modelSut.ts"
+import type { SutFactory } from "../../src/testing/model/sut.ts"
 import { runtimeSut, type StoreFactory } from "./runtimeSut.ts"
 
 const memory: StoreFactory = {

@@ -4,7 +4,7 @@
  * estimate of a step) they look it up in the model's memory.
  */
 import assert from "node:assert/strict"
-import type { JournalEvent } from "../../src/machines/events.ts"
+import type { JournalEvent } from "../../machines/events.ts"
 import type { Evidence, Moment } from "./harness.ts"
 import type { Counter, Observation, WorkflowObservation } from "./observe.ts"
 

@@ -1,7 +1,7 @@
 /**
  * One command against the model: deadlines first, then the idempotency key, then the rules.
  */
-import type { Command } from "../../src/machines/commands.ts"
+import type { Command } from "../../machines/commands.ts"
 import { canonical } from "./canonical.ts"
 import { fireDeadlines } from "./deadlines.ts"
 import { claim, completeHandoff, failHandoff, offer, reclaim, withdraw } from "./handoffs.ts"

@@ -1,5 +1,5 @@
 /** Questions about the model's state. Each looks through everything. */
-import type { ResourceRef } from "../../src/machines/ids.ts"
+import type { ResourceRef } from "../../machines/ids.ts"
 import { declared, type Handoff, type Held, type Session, type Step, type Workflow, type World } from "./state.ts"
 
 export const isUnresolved = (step: Step): boolean =>

@@ -1,6 +1,6 @@
 /** Steps: preflight, propose, receipts in time and late, an operator's resolution (semantics.md §5, §6). */
-import type { Call, CommandOf, ReceiptItem } from "../../src/machines/commands.ts"
-import type { ResourceRef } from "../../src/machines/ids.ts"
+import type { Call, CommandOf, ReceiptItem } from "../../machines/commands.ts"
+import type { ResourceRef } from "../../machines/ids.ts"
 import { finish, grant, type Happening, happening, pass, passDeferred, progress } from "./endings.ts"
 import { limitsOf, needRoom } from "./ledger.ts"
 import {

@@ -1,5 +1,5 @@
 /** How commands about workflows and sessions are made: creation, the ends, kills, limits. */
-import type { LimitName } from "../../src/machines/definition.ts"
+import type { LimitName } from "../../machines/definition.ts"
 import { type Encoded, expected, type Maker, offspring, sessionPool, unresolvedOf, workflowId } from "./choices.ts"
 import { resourceNames } from "./definitions.ts"
 import { descendantsOf, handoffById } from "./queries.ts"

@@ -1,6 +1,6 @@
 /** Choices that a command is made of: who sends it, about what, on which version; each from one number of a tape. */
-import type { Command } from "../../src/machines/commands.ts"
-import type { ResourceRef } from "../../src/machines/ids.ts"
+import type { Command } from "../../machines/commands.ts"
+import type { ResourceRef } from "../../machines/ids.ts"
 import { isOpen, isUnresolved } from "./queries.ts"
 import type { Handoff, Session, World } from "./state.ts"
 import type { Answered } from "./sut.ts"

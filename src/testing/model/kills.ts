@@ -1,5 +1,5 @@
 /** Kills, by scope (semantics.md §8). */
-import type { CommandOf } from "../../src/machines/commands.ts"
+import type { CommandOf } from "../../machines/commands.ts"
 import { finish, happening, kill, killState, livingTree, openHandoffsOf } from "./endings.ts"
 import { claimantOf, descendantsOf, isOpen, must, sessionById, workflowById } from "./queries.ts"
 import { type Context, needVersion } from "./sessions.ts"

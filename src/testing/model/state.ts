@@ -6,10 +6,10 @@
  * `queries.ts`).
  */
 
-import type { KillScope } from "../../src/machines/commands.ts"
-import type { Definition, Edge, Limits, Resource, Role } from "../../src/machines/definition.ts"
-import type { Artifact, ResourceRef } from "../../src/machines/ids.ts"
-import type { Code } from "../../src/machines/refusals.ts"
+import type { KillScope } from "../../machines/commands.ts"
+import type { Definition, Edge, Limits, Resource, Role } from "../../machines/definition.ts"
+import type { Artifact, ResourceRef } from "../../machines/ids.ts"
+import type { Code } from "../../machines/refusals.ts"
 import type { Fault } from "./faults.ts"
 
 export type EndStatus = "completed" | "failed" | "killed"

@@ -5,9 +5,9 @@
  * Ids that the system makes up (steps, kills, prepared requests, omitted session and handoff ids) are read from its
  * answers.
  */
-import type { Command } from "../../src/machines/commands.ts"
-import type { Definition } from "../../src/machines/definition.ts"
-import type { JournalEvent } from "../../src/machines/events.ts"
+import type { Command } from "../../machines/commands.ts"
+import type { Definition } from "../../machines/definition.ts"
+import type { JournalEvent } from "../../machines/events.ts"
 import type { Observation } from "./observe.ts"
 
 export type { Observation, WorkflowObservation } from "./observe.ts"

@@ -1,5 +1,5 @@
 /** What the generated sequences reach: commands, refusal codes and states, counted over all runs. */
-import type { Command } from "../../src/machines/commands.ts"
+import type { Command } from "../../machines/commands.ts"
 import { killState } from "./endings.ts"
 import type { Verdict, World } from "./state.ts"
 

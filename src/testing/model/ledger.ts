@@ -1,7 +1,7 @@
 /**
  * Budgets, counted from scratch (semantics.md §7): a workflow's, or those of one of its roles.
  */
-import type { LimitName, Limits } from "../../src/machines/definition.ts"
+import type { LimitName, Limits } from "../../machines/definition.ts"
 import { isOpen, isUnresolved, sessionById, workflowById } from "./queries.ts"
 import { refuse, type World } from "./state.ts"
 

@@ -2,8 +2,8 @@
  * What follows from a change, in the same commit: sessions that end, what they held, queues that wake, versions that
  * grow.
  */
-import type { KillScope } from "../../src/machines/commands.ts"
-import type { ResourceRef } from "../../src/machines/ids.ts"
+import type { KillScope } from "../../machines/commands.ts"
+import type { ResourceRef } from "../../machines/ids.ts"
 import {
   claimantOf,
   descendantsOf,

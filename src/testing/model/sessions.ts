@@ -1,6 +1,6 @@
 /** Workflows and sessions: create, attach, heartbeat, release, complete, fail, limits (semantics.md §2, §3, §7). */
-import type { CommandOf } from "../../src/machines/commands.ts"
-import type { LimitName, Limits } from "../../src/machines/definition.ts"
+import type { CommandOf } from "../../machines/commands.ts"
+import type { LimitName, Limits } from "../../machines/definition.ts"
 import { failSession, finish, happening, pass } from "./endings.ts"
 import { completeSession } from "./handoffs.ts"
 import { needRoom } from "./ledger.ts"

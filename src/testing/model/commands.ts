@@ -9,7 +9,7 @@
 
 import { Schema } from "effect"
 import fc from "fast-check"
-import { Command, type CommandName } from "../../src/machines/commands.ts"
+import { Command, type CommandName } from "../../machines/commands.ts"
 import { type Encoded, from, type Maker, type Scene, type Sent, Tape } from "./choices.ts"
 import { aboutHandoff, claim, completeHandoff, failHandoff, grow, offer } from "./handoffMakers.ts"
 import { isUnresolved } from "./queries.ts"

@@ -14,7 +14,7 @@ import {
   type Resource,
   type Role,
   type ToolContract,
-} from "../../src/machines/definition.ts"
+} from "../../machines/definition.ts"
 
 export const roleNames = ["lead", "dev", "ops", "qa"] as const
 export const resourceNames = { exclusive_pending: "env", single_writer: "doc", serial_only: "line" } as const

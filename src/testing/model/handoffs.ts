@@ -1,6 +1,6 @@
 /** Handoffs: offer, claim, complete, fail, reclaim, withdraw (semantics.md §4). */
-import type { CommandOf } from "../../src/machines/commands.ts"
-import type { Json } from "../../src/machines/ids.ts"
+import type { CommandOf } from "../../machines/commands.ts"
+import type { Json } from "../../machines/ids.ts"
 import { canonical } from "./canonical.ts"
 import { end, failSession, finish, happening, pass, reclaimHandoff } from "./endings.ts"
 import { needDepth, needRoom } from "./ledger.ts"

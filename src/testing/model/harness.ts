@@ -3,9 +3,9 @@
  * compared after every command, and the invariants are checked over the whole at the end.
  */
 import assert from "node:assert/strict"
-import type { Command } from "../../src/machines/commands.ts"
-import type { Definition } from "../../src/machines/definition.ts"
-import type { JournalEvent } from "../../src/machines/events.ts"
+import type { Command } from "../../machines/commands.ts"
+import type { Definition } from "../../machines/definition.ts"
+import type { JournalEvent } from "../../machines/events.ts"
 import type { Sent } from "./choices.ts"
 import { concrete, first, type Intention } from "./commands.ts"
 import { contains, sameObservation, sure } from "./compare.ts"

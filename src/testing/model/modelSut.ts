@@ -1,6 +1,6 @@
 /** The model itself in the place of a system, whole or with a deliberate fault: the harness's own test object. */
-import type { Command } from "../../src/machines/commands.ts"
-import type { Definition } from "../../src/machines/definition.ts"
+import type { Command } from "../../machines/commands.ts"
+import type { Definition } from "../../machines/definition.ts"
 import { sure } from "./compare.ts"
 import type { Fault } from "./faults.ts"
 import { observe } from "./observe.ts"
