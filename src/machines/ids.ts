@@ -31,8 +31,10 @@ export const Tenant = id.pipe(Schema.brand("Tenant"))
 export type Tenant = typeof Tenant.Type
 /** A role, tool, agent or resource name: declared in a definition or given by a caller. */
 export const Name = id
+/** What a store can keep as it was given: no NUL, and no half of a surrogate pair, which UTF-8 has no form for. */
+const storable = Schema.isPattern(/^[^\0\p{Cs}]*$/u, { expected: "text without NUL characters and lone surrogates" })
 /** Chosen by a caller so that a repeated command changes state at most once (I8). */
-export const IdempotencyKey = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(255))
+export const IdempotencyKey = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(255), storable)
 
 /** Integer micro-units of the currency: 1.00 = 1_000_000. */
 export type Micros = number
@@ -61,7 +63,7 @@ export const Positive = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum:
 export const Millis = Count
 
 /** Free text of bounded length: a reason, a title. */
-export const Text = Schema.String.check(Schema.isMaxLength(2000))
+export const Text = Schema.String.check(Schema.isMaxLength(2000), storable)
 
 export type Json = Schema.Json
 

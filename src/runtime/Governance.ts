@@ -220,7 +220,7 @@ const make = Effect.gen(function* () {
         const key = readerKey(tenant, workflowId)
         const set = readers.get(key) ?? new Set()
         readers.set(key, set.add(notify))
-        const others = journal.subscribe(notify)
+        const others = journal.subscribe(tenant, workflowId, notify)
         return () => {
           others()
           set.delete(notify)

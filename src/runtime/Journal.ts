@@ -137,10 +137,10 @@ export class Journal extends Context.Service<
     readonly nextWake: Effect.Effect<number | null, StorageError>
     /**
      * Calls `listener` soon after another writer (another process, another node, another runtime on the same store) may
-     * have committed. May call it for nothing; never misses a commit for longer than a fraction of a second. Returns the
-     * function that unsubscribes.
+     * have committed events of that workflow. May call it for nothing; never misses a commit for longer than a fraction of a
+     * second. Returns the function that unsubscribes.
      */
-    subscribe(listener: () => void): () => void
+    subscribe(tenant: Tenant, workflowId: WorkflowId, listener: () => void): () => void
     /** Microseconds spent per stage since opening, for the benchmark's profile; empty where a store does not measure. */
     stages(): Readonly<Record<string, number>>
   }

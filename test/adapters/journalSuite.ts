@@ -639,7 +639,7 @@ export const journalSuite = (name: string, make: () => Promise<Store>): void => 
         const other = await open()
         let leave = () => {}
         const heard = new Promise<void>((resolve) => {
-          leave = other.subscribe(resolve)
+          leave = other.subscribe(tenantId("t1"), wf("wf"), resolve)
         })
         const chain = await created("wf")
         await heard

@@ -201,7 +201,7 @@ const journalOf = (it: Connection): Journal["Service"] => {
     listHandoffs: (tenant, query) => list(() => it.listings.handoffs(tenant, query)),
     due: (now, limit) => list(() => it.listings.due(now, limit)),
     nextWake: list(() => it.listings.nextWake()),
-    subscribe: (listener) => it.watch.subscribe(listener),
+    subscribe: (_tenant, _workflowId, listener) => it.watch.subscribe(listener),
     stages: () => stages(it),
   }
 }

@@ -37,7 +37,7 @@ export const memoryJournal = (store: MemoryStore): Journal["Service"] => {
     listHandoffs: (tenant, query) => Effect.sync(() => listHandoffs(store, tenant, query)),
     due: (now, limit) => Effect.sync(() => due(store, now, limit)),
     nextWake: Effect.sync(() => store.wakes.earliest()),
-    subscribe: (listener) => store.subscribe(writer, listener),
+    subscribe: (tenant, workflowId, listener) => store.subscribe(writer, tenant, workflowId, listener),
     stages: () => ({}),
   }
 }
@@ -48,13 +48,11 @@ export const memory = (store: MemoryStore = makeMemoryStore()): Layer.Layer<Jour
 
 const appendGroup = (store: MemoryStore, writer: object, group: ReadonlyArray<Append>): ReadonlyArray<Appended> => {
   const results: Array<Appended> = []
-  let wrote = false
   for (const append of group) {
     const result = store.append(append)
-    wrote ||= result._tag === "appended" && append.entries.length > 0
+    if (result._tag === "appended" && append.entries.length > 0) store.notify(writer, append.tenant, append.workflowId)
     results.push(result)
   }
-  if (wrote) store.notify(writer)
   return results
 }
 

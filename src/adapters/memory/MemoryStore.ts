@@ -63,7 +63,8 @@ export class MemoryTenant {
 
 export class MemoryStore {
   readonly #tenants = new Map<string, MemoryTenant>()
-  readonly #listeners = new Map<() => void, object>()
+  /** By workflow. */
+  readonly #listeners = new Map<string, Map<() => void, object>>()
   readonly wakes = new WakeQueue<MemoryWorkflow>()
 
   tenant(tenant: string): MemoryTenant | undefined {
@@ -159,15 +160,24 @@ export class MemoryStore {
     }
   }
 
-  /** `owner` tells a writer's own listeners from those of others. */
-  subscribe(owner: object, listener: () => void): () => void {
+  /** Listens to one workflow. `owner` tells a writer's own listeners from those of others. */
+  subscribe(owner: object, tenant: string, workflowId: string, listener: () => void): () => void {
+    const key = `${tenant}\u0000${workflowId}`
+    const listeners = this.#listeners.get(key) ?? new Map<() => void, object>()
+    this.#listeners.set(key, listeners)
     // A wrapper, so that the same function may be subscribed twice.
     const call = () => listener()
-    this.#listeners.set(call, owner)
-    return () => void this.#listeners.delete(call)
+    listeners.set(call, owner)
+    return () => {
+      listeners.delete(call)
+      if (listeners.size === 0 && this.#listeners.get(key) === listeners) this.#listeners.delete(key)
+    }
   }
-  notify(writer: object): void {
-    for (const [listener, owner] of this.#listeners) if (owner !== writer) queueMicrotask(listener)
+  notify(writer: object, tenant: string, workflowId: string): void {
+    if (this.#listeners.size === 0) return
+    const listeners = this.#listeners.get(`${tenant}\u0000${workflowId}`)
+    if (listeners === undefined) return
+    for (const [listener, owner] of listeners) if (owner !== writer) queueMicrotask(listener)
   }
 }
 
