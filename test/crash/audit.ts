@@ -15,7 +15,7 @@ import type { Rules } from "../../src/machines/rules.ts"
 import type { Journal } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import type { Evidence } from "../../src/testing/model/harness.ts"
-import { I1, I5, I9 } from "../../src/testing/model/invariants.ts"
+import { invariants } from "../../src/testing/model/invariants.ts"
 import { checkFold } from "../machines/FoldChecker.ts"
 import type { Acknowledged, CommandName, Sent } from "./lines.ts"
 import { teamYaml } from "./team.ts"
@@ -112,7 +112,7 @@ export const audit = (
       strangers: [],
       events,
     }
-    for (const check of [I1, I5, I9]) note(check.name, () => check(evidence))
+    for (const check of [invariants.I1, invariants.I5, invariants.I9]) note(check.name, () => check(evidence))
     for (const one of acknowledged)
       note(`${one.workflowId} ${one.command} ${one.n}`, () => isJournalled(one, events[one.workflowId] ?? []))
     if (sent !== undefined) note("what nobody sent", () => wasSent(sent, events))

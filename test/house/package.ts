@@ -21,6 +21,7 @@ interface Manifest {
   readonly imports?: Readonly<Record<string, string>>
   readonly bin?: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 export const packageFile = () => {
@@ -36,7 +37,8 @@ export const packageFile = () => {
   return {
     name: manifest.name,
     version: manifest.version,
-    dependencies: Object.keys(manifest.dependencies),
+    /** With the optional ones: an entry of its own may need them. */
+    dependencies: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
     offers,
     started,
     /** The sources from which everything else must be reachable. */

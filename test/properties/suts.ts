@@ -7,8 +7,8 @@ import { sqlite } from "../../src/adapters/kysely/sqlite.ts"
 import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
 import { Journal } from "../../src/runtime/Journal.ts"
 import { modelSut } from "../../src/testing/model/modelSut.ts"
+import { runtimeSut, type StoreFactory } from "../../src/testing/model/runtimeSut.ts"
 import type { SutFactory } from "../../src/testing/model/sut.ts"
-import { runtimeSut, type StoreFactory } from "./runtimeSut.ts"
 
 const memory: StoreFactory = {
   name: "memory",

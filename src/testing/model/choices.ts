@@ -48,7 +48,7 @@ export const amounts = [0.25, 0, 0.5, 1, 3, 0.0000004]
 export const workflowId = ({ tape }: Maker): string => (tape.chance(3) ? "wf-none" : tape.chance(3) ? "wf-2" : "wf-1")
 
 /** A living session as a rule, or one that died, or one that never was. `fit` says which living ones make sense. */
-export const sender = (
+const sender = (
   { tape, world }: Maker,
   fit: (session: Session) => boolean = () => true,
   young = 65,

@@ -11,7 +11,7 @@ export interface Deadline {
 }
 
 /** Every deadline that is set. Of several at the same moment `max_duration` comes first. */
-export const deadlinesOf = (world: World, ids: Ids): ReadonlyArray<Deadline> => {
+const deadlinesOf = (world: World, ids: Ids): ReadonlyArray<Deadline> => {
   const found: Array<Deadline> = []
   for (const workflow of world.workflows)
     if (workflow.status === "active" && workflow.deadline !== null)

@@ -19,7 +19,7 @@ import {
 export const roleNames = ["lead", "dev", "ops", "qa"] as const
 export const resourceNames = { exclusive_pending: "env", single_writer: "doc", serial_only: "line" } as const
 export const tools = ["read", "write", "deploy"] as const
-export const unit = 1_000_000
+const unit = 1_000_000
 
 /** Null three times out of `loose + 1`, else one of the values. */
 const maybe = <T>(values: ReadonlyArray<T>, loose: number): fc.Arbitrary<T | null> =>

@@ -171,7 +171,7 @@ export const openHandoffsOf = (world: World, sessions: ReadonlyArray<Session>): 
   })
 }
 
-export const killHandoffs = (handoffs: ReadonlyArray<Handoff>): void => {
+const killHandoffs = (handoffs: ReadonlyArray<Handoff>): void => {
   for (const handoff of handoffs) {
     handoff.status = "killed"
     handoff.deadline = null

@@ -23,7 +23,7 @@ const modeOf = (evidence: Evidence, name: string) =>
   evidence.definition.resources.find((one) => one.name === name)?.mode
 
 /** I1: a handoff generation has at most one claimant, ever. */
-export const I1 = (evidence: Evidence): void => {
+const I1 = (evidence: Evidence): void => {
   const claimants = new Map<string, string>()
   const note = (handoff: string, session: string) => {
     const first = claimants.get(handoff) ?? session
@@ -43,7 +43,7 @@ const total = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, n
 const fill = ({ used, reserved }: Counter): number => used + reserved
 
 /** I2: used + reserved ≤ limit, except cost and tokens by the measured overshoot of settled actuals. */
-export const I2 = (evidence: Evidence): void => {
+const I2 = (evidence: Evidence): void => {
   for (const { seen, world } of evidence.moments)
     for (const [id, one] of Object.entries(seen.workflows))
       for (const role of [null, ...Object.keys(one.ledger.roles)]) {
@@ -69,7 +69,7 @@ export const I2 = (evidence: Evidence): void => {
 }
 
 /** I3: Σ reservations = reservations of unresolved steps and open preflights. None leaks, none is returned twice. */
-export const I3 = (evidence: Evidence): void => {
+const I3 = (evidence: Evidence): void => {
   for (const { seen, world } of evidence.moments)
     for (const [id, one] of Object.entries(seen.workflows))
       for (const role of [null, ...Object.keys(one.ledger.roles)]) {
@@ -102,7 +102,7 @@ export const I3 = (evidence: Evidence): void => {
  * are its owner's; on a `serial_only` one only the first runs, so that commits happen in order. Fences and versions
  * only grow.
  */
-export const I4 = (evidence: Evidence): void => {
+const I4 = (evidence: Evidence): void => {
   for (const moment of evidence.moments)
     for (const [, seen] of each(moment))
       for (const resource of seen.resources) {
@@ -135,7 +135,7 @@ const ancestors = (seen: WorkflowObservation, id: string): ReadonlyArray<string>
  * it is created. Of a session kill that means no child: a living child of it may go on to have children (semantics.md
  * §8).
  */
-export const I5 = (evidence: Evidence): void => {
+const I5 = (evidence: Evidence): void => {
   for (const [id, before, after] of pairs(evidence)) {
     for (const was of before.sessions.filter((one) => one.status === "killed"))
       assert.deepEqual(
@@ -175,7 +175,7 @@ export const I5 = (evidence: Evidence): void => {
 }
 
 /** I6: no handoff leaves `in_progress` backwards; no terminal state is left; generations only grow. */
-export const I6 = (evidence: Evidence): void => {
+const I6 = (evidence: Evidence): void => {
   for (const [id, before, after] of pairs(evidence)) {
     if (before.status !== "active") assert.equal(after.status, before.status, `I6: ${id} stays ${before.status}`)
     for (const was of before.sessions) {
@@ -197,7 +197,7 @@ export const I6 = (evidence: Evidence): void => {
 }
 
 /** I7: every acknowledged command is in the journal; every journalled event came from one command. */
-export const I7 = (evidence: Evidence): void => {
+const I7 = (evidence: Evidence): void => {
   if (evidence.events === undefined) return
   const journal = events(evidence).flatMap(([, list]) => list)
   const sent = new Set(evidence.moments.flatMap((moment) => moment.key ?? []))
@@ -229,7 +229,7 @@ const changes = (before: Moment | undefined, after: Moment): boolean =>
   JSON.stringify(before?.seen) !== JSON.stringify(after.seen)
 
 /** I8: the same idempotency key changes state at most once, and gets the same answer each time. */
-export const I8 = (evidence: Evidence): void => {
+const I8 = (evidence: Evidence): void => {
   const answers = new Map<string, unknown>()
   evidence.moments.forEach((moment, index) => {
     const { key, answered, command, now } = moment
@@ -263,14 +263,14 @@ const hasDeadline = ({ world }: Moment, now: number): boolean =>
   ].some((one) => one.deadline !== null && one.deadline <= now)
 
 /** I9: `seq` has no gap and no duplicate; the hash chain verifies; fold(events) = snapshot = projections. */
-export const I9 = (evidence: Evidence): void => {
+const I9 = (evidence: Evidence): void => {
   assert.deepEqual(evidence.problems, [], "I9: the store verifies")
   for (const [id, list] of events(evidence))
     list.forEach(({ seq }, index) => assert.equal(seq, index + 1, `I9: ${id} has event ${index + 1}`))
 }
 
 /** I10: live + terminal = ever created, for sessions and handoffs; a completed parent has no live descendant. */
-export const I10 = (evidence: Evidence): void => {
+const I10 = (evidence: Evidence): void => {
   for (const { seen, answered, command } of evidence.moments) {
     for (const [id, one] of Object.entries(seen.workflows)) {
       const { workflow, roles } = one.ledger
@@ -300,7 +300,7 @@ export const I10 = (evidence: Evidence): void => {
 }
 
 /** I11: a queued step has an unresolved step before it on one of its queues: no wake-up was lost. */
-export const I11 = (evidence: Evidence): void => {
+const I11 = (evidence: Evidence): void => {
   for (const moment of evidence.moments)
     for (const [, seen] of each(moment))
       for (const step of seen.steps.filter((one) => one.status === "queued")) {
@@ -315,7 +315,7 @@ export const I11 = (evidence: Evidence): void => {
 }
 
 /** I12: no tenant reads or changes another's workflow. */
-export const I12 = (evidence: Evidence): void => {
+const I12 = (evidence: Evidence): void => {
   for (const { answered, before, after } of evidence.strangers) {
     assert.ok(
       !answered.ok && /^(workflow|session)_not_found$/.test(answered.code),

@@ -40,7 +40,8 @@ const makeModelSut = (definition: Definition, fault: Fault | null): Sut => {
   }
 }
 
-export const modelSut = (fault: Fault | null, runs: number): SutFactory => ({
+/** The model in the place of a system: whole, or with one rule broken, to see that a property notices. */
+export const modelSut = (fault: Fault | null = null, runs = 100): SutFactory => ({
   name: fault === null ? "the model itself" : `the model, but ${fault}`,
   make: async (definition) => makeModelSut(definition, fault),
   runs,

@@ -28,7 +28,7 @@ export const claimantOf = (handoff: Handoff): string | null =>
   handoff.claims.find((claim) => claim.generation === handoff.generation)?.sessionId ?? null
 
 /** Parent, grandparent, … of a session; the nearest first. */
-export const ancestorsOf = (world: World, session: Session): ReadonlyArray<Session> => {
+const ancestorsOf = (world: World, session: Session): ReadonlyArray<Session> => {
   if (session.parent === null) return []
   const parent = must(sessionById(world, session.parent), `session ${session.parent}`)
   return [parent, ...ancestorsOf(world, parent)]

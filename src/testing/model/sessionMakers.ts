@@ -22,11 +22,7 @@ export const createRoot = (maker: Maker): Encoded => {
   }
 }
 /** A session that ends: seldom a root, whose end is the end of the sequence. None where only roots live. */
-export const ending = (
-  { tape, world }: Maker,
-  fit: (session: Session) => boolean,
-  roots: number,
-): Session | undefined => {
+const ending = ({ tape, world }: Maker, fit: (session: Session) => boolean, roots: number): Session | undefined => {
   const living = world.sessions.filter((session) => session.status === "active")
   if (tape.chance(roots)) return tape.pick(living.filter((session) => session.parent === null))
   const children = living.filter((session) => session.parent !== null)
@@ -40,7 +36,7 @@ export const isDone = (world: World, session: Session): boolean =>
   !offspring(world, session) &&
   (session.handoffId === null || handoffById(world, session.workflowId, session.handoffId)?.status === "in_progress")
 /** The next thing that a session has to do before it can complete; undefined when it can. */
-export const toward = (world: World, session: Session): Encoded | undefined => {
+const toward = (world: World, session: Session): Encoded | undefined => {
   const sessionId = session.id
   const steps = unresolvedOf(world, session)
   const running = steps.find((step) => step.status === "admitted") ?? steps[0]
@@ -99,7 +95,7 @@ export const kill = (maker: Maker): Encoded | undefined => {
     ...(session?.status === "active" ? expected(maker, session) : {}),
   }
 }
-export const limitNames: ReadonlyArray<LimitName> = [
+const limitNames: ReadonlyArray<LimitName> = [
   "maxSessions",
   "maxActiveSessions",
   "maxSteps",

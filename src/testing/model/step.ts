@@ -65,7 +65,7 @@ const decide = (world: World, command: Command, context: Context): ModelAnswer =
 }
 
 /** The workflow that a command is sent to: the one it names, else its session's. */
-export const workflowOf = (world: World, command: Command): string | undefined => {
+const workflowOf = (world: World, command: Command): string | undefined => {
   const named = "workflowId" in command ? command.workflowId : undefined
   if (named !== undefined) return workflowById(world, named)?.id
   const sessionId = "sessionId" in command ? command.sessionId : undefined

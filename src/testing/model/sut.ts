@@ -10,8 +10,6 @@ import type { Definition } from "../../machines/definition.ts"
 import type { JournalEvent } from "../../machines/events.ts"
 import type { Observation } from "./observe.ts"
 
-export type { Observation, WorkflowObservation } from "./observe.ts"
-
 export interface SutOptions {
   /** Epoch ms; never goes back. */
   readonly now: number

@@ -1,19 +1,19 @@
 /**
- * The runtime as a system under test: the real `Governance` over a store, with a clock that stands until the test moves it.
+ * The runtime as a system under test: the real `Governance` over a store, with a clock that stands until the sequence moves it.
  */
 import { Clock, Effect, Exit, Layer, ManagedRuntime } from "effect"
-import { artifactOf, makeRules } from "../../src/definition/index.ts"
-import { canonicalJson } from "../../src/machines/canonical.ts"
-import type { Command } from "../../src/machines/commands.ts"
-import type { Definition } from "../../src/machines/definition.ts"
-import type { JournalEvent } from "../../src/machines/events.ts"
-import { Tenant, WorkflowId } from "../../src/machines/ids.ts"
-import type { State } from "../../src/machines/state.ts"
-import { Governance, type GovernanceService, type Submission } from "../../src/runtime/Governance.ts"
-import type { Journal, StorageError } from "../../src/runtime/Journal.ts"
-import { verifyTenant } from "../../src/runtime/verify.ts"
-import type { Counter, Ledger, WorkflowObservation } from "../../src/testing/model/observe.ts"
-import type { Answered, Sut, SutFactory, SutOptions } from "../../src/testing/model/sut.ts"
+import { artifactOf, makeRules } from "../../definition/index.ts"
+import { canonicalJson } from "../../machines/canonical.ts"
+import type { Command } from "../../machines/commands.ts"
+import type { Definition } from "../../machines/definition.ts"
+import type { JournalEvent } from "../../machines/events.ts"
+import { Tenant, WorkflowId } from "../../machines/ids.ts"
+import type { State } from "../../machines/state.ts"
+import { Governance, type GovernanceService, type Submission } from "../../runtime/Governance.ts"
+import type { Journal, StorageError } from "../../runtime/Journal.ts"
+import { verifyTenant } from "../../runtime/verify.ts"
+import type { Counter, Ledger, WorkflowObservation } from "./observe.ts"
+import type { Answered, Sut, SutFactory, SutOptions } from "./sut.ts"
 
 /** A store that can be opened again: what a restart finds. */
 export interface StoreFactory {
@@ -26,16 +26,19 @@ const owner = Tenant.make("owner")
 const stranger = Tenant.make("stranger")
 
 /** A clock that shows what it is told, and never ends a sleep: deadlines fire because the workflow is asked. */
-class StandingClock {
+class StandingClock implements Clock.Clock {
   now = 0
   currentTimeMillisUnsafe = (): number => this.now
   currentTimeNanosUnsafe = (): bigint => BigInt(this.now) * 1_000_000n
   currentTimeMillis = Effect.sync(() => this.now)
   currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+  monotonicTimeNanosUnsafe = this.currentTimeNanosUnsafe
+  monotonicTimeNanos = this.currentTimeNanos
   sleep = (): Effect.Effect<void> => Effect.never
 }
 
-export const runtimeSut = (store: StoreFactory, runs: number): SutFactory => ({
+/** The real runtime on `store`, for `run`. Each sequence has a store of its own. */
+export const runtimeSut = (store: StoreFactory, runs = 100): SutFactory => ({
   name: store.name,
   runs,
   make: async (definition) => {
@@ -70,7 +73,7 @@ class RuntimeSut implements Sut {
   }
 
   async start(): Promise<void> {
-    const clock = Layer.succeed(Clock.Clock, this.#clock as unknown as Clock.Clock)
+    const clock = Layer.succeed(Clock.Clock, this.#clock)
     this.#runtime = ManagedRuntime.make(Governance.layer.pipe(Layer.provide(this.#store.layer()), Layer.provide(clock)))
     this.#governance = await this.#runtime.runPromise(Effect.map(Governance, (governance) => governance))
   }

@@ -1,0 +1,31 @@
+/**
+ * `handrail/testing`: what tests this package, for whoever builds on it.
+ *
+ * - The **model**: an independent, plain implementation of semantics.md, with arbitraries for definitions and commands. `run`
+ *   sends one drawn sequence to it and to a system, and compares answers and all that can be seen after every command.
+ * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
+ *
+ * Needs `fast-check` beside it (an optional peer of the package); the rest of Handrail does not.
+ */
+
+export { type Problem, type Verification, verifyTenant, verifyWorkflow } from "../runtime/verify.ts"
+export { type Intention, intentions, type Kind } from "./model/commands.ts"
+export { definitions } from "./model/definitions.ts"
+export { type Fault, faults } from "./model/faults.ts"
+export { type Evidence, Mismatch, type Moment, run } from "./model/harness.ts"
+export { invariants } from "./model/invariants.ts"
+export { modelSut } from "./model/modelSut.ts"
+export type {
+  Counter,
+  Ledger,
+  Observation,
+  ObservedHandoff,
+  ObservedKill,
+  ObservedResource,
+  ObservedSession,
+  ObservedStep,
+  WorkflowObservation,
+} from "./model/observe.ts"
+export { runtimeSut, type StoreFactory } from "./model/runtimeSut.ts"
+export { Statistics } from "./model/statistics.ts"
+export type { Answered, Sut, SutFactory, SutOptions } from "./model/sut.ts"
