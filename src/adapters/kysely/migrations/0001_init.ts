@@ -1,36 +1,27 @@
 /** The first schema. Never edited once it has been released: what changes later is another migration. */
-import { type CreateTableBuilder, type Kysely, sql } from "kysely"
+import { type CreateTableBuilder, type Kysely, type RawBuilder, sql } from "kysely"
 import type { Capabilities } from "./index.ts"
 
 const sessionEnds = "'active', 'completed', 'failed', 'killed'"
 const openHandoff = "status in ('offered', 'claimed', 'in_progress')"
 
-export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void> => {
-  const { integer } = has
-  const table = <N extends string>(name: N): CreateTableBuilder<N> =>
-    has.strictTables ? db.schema.createTable(name).modifyEnd(sql`strict`) : db.schema.createTable(name)
-  /** Rows stored in the key itself: for narrow rows that are only ever found by it. */
-  const keyed = <N extends string>(name: N): CreateTableBuilder<N> =>
-    has.strictTables ? db.schema.createTable(name).modifyEnd(sql`strict, without rowid`) : db.schema.createTable(name)
+type Table = <N extends string>(name: N) => CreateTableBuilder<N>
+type IntegerType = Capabilities["integer"]
+type IdType = RawBuilder<string>
 
-  await table("definitions")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("hash", "text", (c) => c.notNull())
-    .addColumn("text", "text", (c) => c.notNull())
-    .addPrimaryKeyConstraint("definitions_key", ["tenant", "hash"])
-    .execute()
-
+/** Events in the order of commits; where a workflow's are is found through `journal_runs`. */
+const denseJournal = async (table: Table, keyed: Table, integer: IntegerType, id: IdType): Promise<void> => {
   await table("journal")
     .addColumn("id", integer, (c) => c.primaryKey())
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
     .addColumn("seq", integer, (c) => c.notNull().check(sql`seq >= 1`))
     .addColumn("event", "text", (c) => c.notNull())
     .addColumn("hash", "text", (c) => c.notNull())
     .execute()
   await keyed("journal_runs")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
     .addColumn("first_seq", integer, (c) => c.notNull().check(sql`first_seq >= 1`))
     .addColumn("last_seq", integer, (c) => c.notNull())
     .addColumn("spans", "text", (c) => c.notNull())
@@ -41,9 +32,40 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .addColumn("id", integer, (c) => c.primaryKey())
     .addColumn("body", "text", (c) => c.notNull())
     .execute()
+}
+
+/** Events by workflow: the key is what two writers of one workflow cannot both take. */
+const keyedJournal = (table: Table, integer: IntegerType, id: IdType): Promise<void> =>
+  table("journal")
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("seq", integer, (c) => c.notNull().check(sql`seq >= 1`))
+    .addColumn("event", "text", (c) => c.notNull())
+    .addColumn("hash", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("journal_key", ["tenant", "workflow_id", "seq"])
+    .execute()
+
+export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void> => {
+  const { integer } = has
+  /** An id, or what else is looked up and sorted by. */
+  const id = sql.raw<string>(`text${has.sortable}`)
+  const table: Table = (name) =>
+    has.strictTables ? db.schema.createTable(name).modifyEnd(sql`strict`) : db.schema.createTable(name)
+  /** Rows stored in the key itself: for narrow rows that are only ever found by it. */
+  const keyed: Table = (name) =>
+    has.strictTables ? db.schema.createTable(name).modifyEnd(sql`strict, without rowid`) : db.schema.createTable(name)
+
+  await table("definitions")
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("hash", id, (c) => c.notNull())
+    .addColumn("text", "text", (c) => c.notNull())
+    .addPrimaryKeyConstraint("definitions_key", ["tenant", "hash"])
+    .execute()
+
+  await (has.denseJournal ? denseJournal(table, keyed, integer, id) : keyedJournal(table, integer, id))
   await table("snapshots")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
     .addColumn("seq", integer, (c) => c.notNull().check(sql`seq >= 1`))
     .addColumn("hash", "text", (c) => c.notNull())
     .addColumn("text", "text", (c) => c.notNull())
@@ -51,13 +73,13 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .execute()
 
   await table("workflows")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
     .addColumn("workflow", "text", (c) => c.notNull())
     .addColumn("definition_hash", "text", (c) => c.notNull())
     .addColumn("root_session_id", "text", (c) => c.notNull())
     .addColumn("root_role", "text", (c) => c.notNull())
-    .addColumn("status", "text", (c) => c.notNull().check(sql.raw(`status in (${sessionEnds})`)))
+    .addColumn("status", id, (c) => c.notNull().check(sql.raw(`status in (${sessionEnds})`)))
     .addColumn("created_at", integer, (c) => c.notNull())
     .addColumn("ended_at", integer)
     .addColumn("wake_at", integer)
@@ -76,29 +98,29 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .where(sql.ref("wake_at"), "is not", null)
     .execute()
   await keyed("workflow_roles")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("role", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("role", id, (c) => c.notNull())
     .addColumn("created_at", integer, (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
     .addPrimaryKeyConstraint("workflow_roles_key", ["tenant", "role", "created_at", "workflow_id"])
     .execute()
 
   await table("sessions")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("session_id", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("role", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("session_id", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("role", id, (c) => c.notNull())
     .addColumn("agent", "text", (c) => c.notNull())
     .addColumn("parent_session_id", "text")
-    .addColumn("handoff_id", "text")
+    .addColumn("handoff_id", id)
     .addColumn("generation", integer, (c) => c.notNull().check(sql`generation >= 0`))
     .addColumn("depth", integer, (c) => c.notNull().check(sql`depth >= 0`))
-    .addColumn("status", "text", (c) => c.notNull().check(sql.raw(`status in (${sessionEnds})`)))
+    .addColumn("status", id, (c) => c.notNull().check(sql.raw(`status in (${sessionEnds})`)))
     .addColumn("version", integer, (c) => c.notNull().check(sql`version >= 1`))
     .addColumn("created_at", integer, (c) => c.notNull())
     .addColumn("created_seq", integer, (c) => c.notNull())
     .addColumn("ended_at", integer)
-    .addColumn("kill_id", "text")
+    .addColumn("kill_id", id)
     .addColumn("reason", "text")
     .addPrimaryKeyConstraint("sessions_key", ["tenant", "session_id"])
     .addCheckConstraint("sessions_end", sql`(status = 'active') = (ended_at is null)`)
@@ -116,19 +138,19 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .execute()
 
   await table("handoffs")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("handoff_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("handoff_id", id, (c) => c.notNull())
     .addColumn("from_session_id", "text", (c) => c.notNull())
     .addColumn("from_role", "text", (c) => c.notNull())
     .addColumn("to_role", "text", (c) => c.notNull())
-    .addColumn("status", "text", (c) =>
+    .addColumn("status", id, (c) =>
       c
         .notNull()
         .check(sql.raw(`${openHandoff} or status in ('completed', 'failed', 'withdrawn', 'expired', 'killed')`)),
     )
     .addColumn("generation", integer, (c) => c.notNull().check(sql`generation >= 1`))
-    .addColumn("session_id", "text")
+    .addColumn("session_id", id)
     .addColumn("offered_at", integer, (c) => c.notNull())
     .addColumn("offered_seq", integer, (c) => c.notNull())
     .addColumn("updated_at", integer, (c) => c.notNull())
@@ -154,12 +176,12 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .execute()
 
   await keyed("steps")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("step_id", "text", (c) => c.notNull())
-    .addColumn("session_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("step_id", id, (c) => c.notNull())
+    .addColumn("session_id", id, (c) => c.notNull())
     .addColumn("tool", "text", (c) => c.notNull())
-    .addColumn("status", "text", (c) => c.notNull().check(sql`status in ('committed', 'aborted', 'late')`))
+    .addColumn("status", id, (c) => c.notNull().check(sql`status in ('committed', 'aborted', 'late')`))
     .addColumn("outcome", "text", (c) => c.notNull().check(sql`outcome in ('committed', 'aborted')`))
     .addColumn("cost", integer, (c) => c.notNull().check(sql`cost >= 0`))
     .addColumn("tokens", integer, (c) => c.notNull().check(sql`tokens >= 0`))
@@ -167,26 +189,26 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .addPrimaryKeyConstraint("steps_key", ["tenant", "workflow_id", "step_id"])
     .execute()
   await table("kills")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("kill_id", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("kill_id", id, (c) => c.notNull())
     .addColumn("state", "text", (c) => c.notNull().check(sql`state in ('fenced', 'quiescent')`))
     .addColumn("receipt", "text", (c) => c.notNull())
     .addPrimaryKeyConstraint("kills_key", ["tenant", "workflow_id", "kill_id"])
     .execute()
   await keyed("resources")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("name", "text", (c) => c.notNull())
-    .addColumn("key", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("name", id, (c) => c.notNull())
+    .addColumn("key", id, (c) => c.notNull())
     .addColumn("fence", integer, (c) => c.notNull().check(sql`fence >= 0`))
     .addColumn("version", integer, (c) => c.notNull().check(sql`version >= 0`))
     .addPrimaryKeyConstraint("resources_key", ["tenant", "workflow_id", "name", "key"])
     .execute()
   await table("answers")
-    .addColumn("tenant", "text", (c) => c.notNull())
-    .addColumn("workflow_id", "text", (c) => c.notNull())
-    .addColumn("key", "text", (c) => c.notNull())
+    .addColumn("tenant", id, (c) => c.notNull())
+    .addColumn("workflow_id", id, (c) => c.notNull())
+    .addColumn("key", id, (c) => c.notNull())
     .addColumn("fingerprint", "text", (c) => c.notNull())
     .addColumn("answer", "text", (c) => c.notNull())
     .addPrimaryKeyConstraint("answers_key", ["tenant", "workflow_id", "key"])
