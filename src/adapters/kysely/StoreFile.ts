@@ -49,7 +49,7 @@ export class StoreFile {
 
   /** Every workflow, by tenant and id; then those that were created too lately to be in the tables. */
   *workflows(tenant?: string): Generator<WorkflowKey> {
-    const page = this.#db.prepare<[string, string, number], WorkflowKey>(Reads.workflowKeys())
+    const page = this.#db.prepare<[string, string, number], WorkflowKey>(Reads.workflowKeys().sqlite)
     // Also brings the tail up to this snapshot.
     this.#reader.workflowRow("", "")
     for (let from = { tenant: tenant ?? "", workflowId: "" }; ; ) {
@@ -65,7 +65,7 @@ export class StoreFile {
   }
 
   countEvents(): number {
-    return this.#db.prepare<[], number>(Reads.countEvents()).pluck().get() ?? 0
+    return this.#db.prepare<[], number>(Reads.countEvents().sqlite).pluck().get() ?? 0
   }
 
   workflow(key: WorkflowKey): WorkflowRow | undefined {
@@ -80,7 +80,10 @@ export class StoreFile {
     const last = wakes.findLast(({ p }) => p._tag === "wakeAt")?.p
     if (last?._tag === "wakeAt") return last.at
     return (
-      this.#db.prepare<[string, string], number | null>(Reads.wakeOf()).pluck().get(key.tenant, key.workflowId) ?? null
+      this.#db
+        .prepare<[string, string], number | null>(Reads.wakeOf().sqlite)
+        .pluck()
+        .get(key.tenant, key.workflowId) ?? null
     )
   }
 
@@ -96,7 +99,9 @@ export class StoreFile {
 
   /** In no order, like all rows of members. */
   sessions(key: WorkflowKey): Generator<SessionRow> {
-    const page = this.#db.prepare<Place, { sessionId: string; createdSeq: number }>(Reads.sessionsPage("all", "asc"))
+    const page = this.#db.prepare<Place, { sessionId: string; createdSeq: number }>(
+      Reads.sessionsPage("all", "asc").sqlite,
+    )
     return this.#rows(
       key,
       "session",
@@ -108,7 +113,9 @@ export class StoreFile {
     )
   }
   handoffs(key: WorkflowKey): Generator<HandoffRow> {
-    const page = this.#db.prepare<Place, { handoffId: string; offeredSeq: number }>(Reads.handoffsPage("all", "asc"))
+    const page = this.#db.prepare<Place, { handoffId: string; offeredSeq: number }>(
+      Reads.handoffsPage("all", "asc").sqlite,
+    )
     return this.#rows(
       key,
       "handoff",
@@ -120,21 +127,31 @@ export class StoreFile {
     )
   }
   steps(key: WorkflowKey): Generator<StepRow> {
-    return this.#rows(key, "step", (ids) => this.#lookup(key, { steps: ids }).steps, this.#ids(key, Reads.stepsPage()))
+    return this.#rows(
+      key,
+      "step",
+      (ids) => this.#lookup(key, { steps: ids }).steps,
+      this.#ids(key, Reads.stepsPage().sqlite),
+    )
   }
   kills(key: WorkflowKey): Generator<KillReceipt> {
-    return this.#rows(key, "kill", (ids) => this.#lookup(key, { kills: ids }).kills, this.#ids(key, Reads.killsPage()))
+    return this.#rows(
+      key,
+      "kill",
+      (ids) => this.#lookup(key, { kills: ids }).kills,
+      this.#ids(key, Reads.killsPage().sqlite),
+    )
   }
   answers(key: WorkflowKey): Generator<AnswerRow> {
     return this.#rows(
       key,
       "answer",
       (ids) => this.#lookup(key, { answers: ids }).answers,
-      this.#ids(key, Reads.answersPage()),
+      this.#ids(key, Reads.answersPage().sqlite),
     )
   }
   resources(key: WorkflowKey): Generator<ResourceRow> {
-    const page = this.#db.prepare<[string, string, string, string, number], ResourceRef>(Reads.resourcesPage())
+    const page = this.#db.prepare<[string, string, string, string, number], ResourceRef>(Reads.resourcesPage().sqlite)
     const rows = (ids: ReadonlyArray<string>) => this.#lookup(key, { resources: ids.map(refOf) }).resources
     return this.#rows(key, "resource", rows, (from: Identified | undefined) => {
       const { name, key: entity } = refOf(from?.id ?? "\u0000")

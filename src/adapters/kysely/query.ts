@@ -1,5 +1,21 @@
-/** Kysely as a compiler: typed queries become SQL text, which better-sqlite3 prepares once and runs many times. */
-import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely"
+/**
+ * Kysely as a compiler: a typed query becomes the SQL text of each database, which is prepared once and run many times.
+ *
+ * The same statement serves both; their parameters are given by position, in the order in which they stand.
+ */
+import {
+  type Compilable,
+  createQueryId,
+  DummyDriver,
+  Kysely,
+  type OperationNodeSource,
+  PostgresQueryCompiler,
+  type RootOperationNode,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  WithSchemaPlugin,
+} from "kysely"
 import type { Schema } from "./schema.ts"
 
 export const query = new Kysely<Schema>({
@@ -15,4 +31,20 @@ export const query = new Kysely<Schema>({
 export const text: string = ""
 export const int: number = 0
 
-export const compile = (builder: Compilable): string => builder.compile().sql
+export interface Statement {
+  readonly sqlite: string
+  /** With every table in that schema. */
+  postgres(schema: string): string
+}
+
+export const compile = (builder: Compilable & OperationNodeSource): Statement => ({
+  get sqlite() {
+    return builder.compile().sql
+  },
+  postgres: (schema) => {
+    const queryId = createQueryId()
+    const node = builder.toOperationNode() as RootOperationNode
+    const placed = new WithSchemaPlugin(schema).transformQuery({ node, queryId })
+    return new PostgresQueryCompiler().compileQuery(placed, queryId).sql
+  },
+})

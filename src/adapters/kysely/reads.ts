@@ -4,11 +4,11 @@
  */
 import { type ExpressionBuilder, type SqlBool, sql } from "kysely"
 import { openHandoffs } from "../rows.ts"
-import { compile, int, query, text } from "./query.ts"
+import { compile, int, query, type Statement, text } from "./query.ts"
 import type { Schema } from "./schema.ts"
 
 /** No parameters. The first and the last group that is not folded, or nulls. One snapshot with the reads after it. */
-export const pendingRange = (): string =>
+export const pendingRange = (): Statement =>
   compile(
     query.selectNoFrom((eb) => [
       eb.selectFrom("pending").select("id").orderBy("id").limit(sql.lit(1)).as("first"),
@@ -17,17 +17,18 @@ export const pendingRange = (): string =>
   )
 
 /** After this id, in order. */
-export const pendingAfter = (): string =>
+export const pendingAfter = (): Statement =>
   compile(query.selectFrom("pending").select(["id", "body"]).where("id", ">", int).orderBy("id"))
 
 /** No parameters. */
-export const pendingIds = (): string => compile(query.selectFrom("pending").select("id").orderBy("id"))
+export const pendingIds = (): Statement => compile(query.selectFrom("pending").select("id").orderBy("id"))
 
 /** No parameters. */
-export const lastEventId = (): string => compile(query.selectFrom("journal").select((eb) => eb.fn.max("id").as("id")))
+export const lastEventId = (): Statement =>
+  compile(query.selectFrom("journal").select((eb) => eb.fn.max("id").as("id")))
 
 /** tenant, workflow_id. The last event of a workflow that is folded. */
-export const lastRun = (): string =>
+export const lastRun = (): Statement =>
   compile(
     query
       .selectFrom("journal_runs")
@@ -39,7 +40,7 @@ export const lastRun = (): string =>
   )
 
 /** tenant, workflow_id, tenant, workflow_id, after + 1, after, limit. The runs that hold events after `after`, in order. */
-export const runsAfter = (): string =>
+export const runsAfter = (): Statement =>
   compile(
     query
       .selectFrom("journal_runs")
@@ -67,7 +68,7 @@ export const runsAfter = (): string =>
 const eventColumns = ["id", "tenant", "workflow_id as workflowId", "seq", "event as text", "hash"] as const
 
 /** Ids as a JSON array. In no order. */
-export const eventsByIds = (): string =>
+export const eventsByIds = (): Statement =>
   compile(
     query
       .selectFrom("journal")
@@ -78,11 +79,11 @@ export const eventsByIds = (): string =>
   )
 
 /** tenant, hash. */
-export const definition = (): string =>
+export const definition = (): Statement =>
   compile(query.selectFrom("definitions").select(["hash", "text"]).where("tenant", "=", text).where("hash", "=", text))
 
 /** tenant, workflow_id. */
-export const snapshot = (): string =>
+export const snapshot = (): Statement =>
   compile(
     query
       .selectFrom("snapshots")
@@ -150,17 +151,17 @@ const stepColumns = [
 ] as const
 
 /** tenant, workflow_id. */
-export const workflow = (): string =>
+export const workflow = (): Statement =>
   compile(
     query.selectFrom("workflows").select(workflowColumns).where("tenant", "=", text).where("workflow_id", "=", text),
   )
 
 /** tenant, session_id. */
-export const session = (): string =>
+export const session = (): Statement =>
   compile(query.selectFrom("sessions").select(sessionColumns).where("tenant", "=", text).where("session_id", "=", text))
 
 /** tenant, session_id. */
-export const sessionExists = (): string =>
+export const sessionExists = (): Statement =>
   compile(
     query
       .selectFrom("sessions")
@@ -170,7 +171,7 @@ export const sessionExists = (): string =>
   )
 
 /** tenant, workflow_id, handoff_id. */
-export const handoff = (): string =>
+export const handoff = (): Statement =>
   compile(
     query
       .selectFrom("handoffs")
@@ -181,7 +182,7 @@ export const handoff = (): string =>
   )
 
 /** tenant, workflow_id, handoff_id. */
-export const handoffExists = (): string =>
+export const handoffExists = (): Statement =>
   compile(
     query
       .selectFrom("handoffs")
@@ -192,7 +193,7 @@ export const handoffExists = (): string =>
   )
 
 /** tenant, workflow_id, step_id. */
-export const step = (): string =>
+export const step = (): Statement =>
   compile(
     query
       .selectFrom("steps")
@@ -203,7 +204,7 @@ export const step = (): string =>
   )
 
 /** tenant, workflow_id, kill_id. */
-export const kill = (): string =>
+export const kill = (): Statement =>
   compile(
     query
       .selectFrom("kills")
@@ -214,7 +215,7 @@ export const kill = (): string =>
   )
 
 /** tenant, workflow_id, name, key. */
-export const resource = (): string =>
+export const resource = (): Statement =>
   compile(
     query
       .selectFrom("resources")
@@ -226,7 +227,7 @@ export const resource = (): string =>
   )
 
 /** tenant, workflow_id, key. */
-export const answer = (): string =>
+export const answer = (): Statement =>
   compile(
     query
       .selectFrom("answers")
@@ -237,7 +238,7 @@ export const answer = (): string =>
   )
 
 /** tenant, status, createdAt, workflow_id (the place before), limit. Newest first. */
-export const workflowsPage = (): string =>
+export const workflowsPage = (): Statement =>
   compile(
     query
       .selectFrom("workflows")
@@ -251,7 +252,7 @@ export const workflowsPage = (): string =>
   )
 
 /** tenant, role, createdAt, workflow_id (the place before), status or null, status, limit. Newest first. */
-export const workflowsOfRolePage = (): string =>
+export const workflowsOfRolePage = (): Statement =>
   compile(
     query
       .selectFrom("workflow_roles as r")
@@ -262,7 +263,7 @@ export const workflowsOfRolePage = (): string =>
       .where("r.tenant", "=", text)
       .where("r.role", "=", text)
       .where((eb) => eb(eb.refTuple("r.created_at", "r.workflow_id"), "<", eb.tuple(int, text)))
-      .where((eb) => eb.or([eb(sql`${text}`, "is", null), eb("w.status", "=", text)]))
+      .where((eb) => eb.or([eb(sql`cast(${text} as text)`, "is", null), eb("w.status", "=", text)]))
       .orderBy("r.created_at", "desc")
       .orderBy("r.workflow_id", "desc")
       .limit(int),
@@ -277,7 +278,7 @@ const openHandoff = (eb: ExpressionBuilder<Schema, "handoffs">) =>
   eb.or(openHandoffs.map((status) => eb("status", "=", sql.lit(status))))
 
 /** tenant, workflow_id, createdSeq, session_id (the place before), limit. */
-export const sessionsPage = (selection: MemberSelection, direction: Direction): string => {
+export const sessionsPage = (selection: MemberSelection, direction: Direction): Statement => {
   const after = direction === "asc" ? ">" : "<"
   return compile(
     query
@@ -295,7 +296,7 @@ export const sessionsPage = (selection: MemberSelection, direction: Direction): 
 }
 
 /** tenant, workflow_id, offeredSeq, handoff_id (the place before), limit. */
-export const handoffsPage = (selection: MemberSelection, direction: Direction): string => {
+export const handoffsPage = (selection: MemberSelection, direction: Direction): Statement => {
   const after = direction === "asc" ? ">" : "<"
   return compile(
     query
@@ -317,7 +318,7 @@ const openHandoffIn = (): ReturnType<typeof sql<SqlBool>> =>
   sql<SqlBool>`status in (${sql.join(openHandoffs.map((status) => sql.lit(status)))})`
 
 /** now, limit. */
-export const dueWorkflows = (): string =>
+export const dueWorkflows = (): Statement =>
   compile(
     query
       .selectFrom("workflows")
@@ -331,7 +332,7 @@ export const dueWorkflows = (): string =>
   )
 
 /** No parameters. */
-export const nextWake = (): string =>
+export const nextWake = (): Statement =>
   compile(
     query
       .selectFrom("workflows")
@@ -340,7 +341,7 @@ export const nextWake = (): string =>
   )
 
 /** tenant, workflow_id (the place before), limit. All workflows that have a row, of all tenants, in the order of their keys. */
-export const workflowKeys = (): string =>
+export const workflowKeys = (): Statement =>
   compile(
     query
       .selectFrom("workflows")
@@ -352,17 +353,17 @@ export const workflowKeys = (): string =>
   )
 
 /** No parameters. */
-export const countEvents = (): string =>
+export const countEvents = (): Statement =>
   compile(query.selectFrom("journal").select((eb) => eb.fn.countAll<number>().as("count")))
 
 /** tenant, workflow_id. */
-export const wakeOf = (): string =>
+export const wakeOf = (): Statement =>
   compile(
     query.selectFrom("workflows").select("wake_at as at").where("tenant", "=", text).where("workflow_id", "=", text),
   )
 
 /** tenant, workflow_id, step_id (the place before), limit. */
-export const stepsPage = (): string =>
+export const stepsPage = (): Statement =>
   compile(
     query
       .selectFrom("steps")
@@ -375,7 +376,7 @@ export const stepsPage = (): string =>
   )
 
 /** tenant, workflow_id, kill_id (the place before), limit. */
-export const killsPage = (): string =>
+export const killsPage = (): Statement =>
   compile(
     query
       .selectFrom("kills")
@@ -388,7 +389,7 @@ export const killsPage = (): string =>
   )
 
 /** tenant, workflow_id, key (the place before), limit. */
-export const answersPage = (): string =>
+export const answersPage = (): Statement =>
   compile(
     query
       .selectFrom("answers")
@@ -401,7 +402,7 @@ export const answersPage = (): string =>
   )
 
 /** tenant, workflow_id, name, key (the place before), limit. */
-export const resourcesPage = (): string =>
+export const resourcesPage = (): Statement =>
   compile(
     query
       .selectFrom("resources")

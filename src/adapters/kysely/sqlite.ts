@@ -21,7 +21,8 @@ import {
 import { DataVersionWatch } from "./DataVersionWatch.ts"
 import { storageError, unavailable } from "./errors.ts"
 import { closed, type Failure, failureOf, sqliteCode } from "./failures.ts"
-import { Listings } from "./Listings.ts"
+import { ListingReader } from "./ListingReader.ts"
+import { handoffListing, sessionListing, workflowListing } from "./listings.ts"
 import { packGroup, type WriterMessage, type WriterOptions, type WriterReply } from "./messages.ts"
 import { migrate, SchemaTooNew } from "./migrate.ts"
 import { Reader } from "./Reader.ts"
@@ -159,7 +160,7 @@ class Connection {
   readonly thread: WriterThread
   readonly tail = new Tail()
   readonly reader: Reader
-  readonly listings: Listings
+  readonly listings: ListingReader
   readonly watch: DataVersionWatch
   encodeUs = 0
   waitUs = 0
@@ -169,7 +170,7 @@ class Connection {
     this.db = db
     this.thread = thread
     this.reader = new Reader(db, this.tail)
-    this.listings = new Listings(db)
+    this.listings = new ListingReader(db)
     this.watch = new DataVersionWatch(db, thread)
   }
 
@@ -196,9 +197,9 @@ const journalOf = (it: Connection): Journal["Service"] => {
     load: (tenant, workflowId) => read(() => it.reader.load(tenant, workflowId)),
     read: (tenant, workflowId, after, limit) => read(() => it.reader.read(tenant, workflowId, after, limit)),
     lookup: (tenant, workflowId, refs) => read(() => it.reader.lookup(tenant, workflowId, refs)),
-    listWorkflows: (tenant, query) => list(() => it.listings.workflows(tenant, query)),
-    listSessions: (tenant, query) => list(() => it.listings.sessions(tenant, query)),
-    listHandoffs: (tenant, query) => list(() => it.listings.handoffs(tenant, query)),
+    listWorkflows: (tenant, query) => list(() => it.listings.page(workflowListing(tenant, query))),
+    listSessions: (tenant, query) => list(() => it.listings.page(sessionListing(tenant, query))),
+    listHandoffs: (tenant, query) => list(() => it.listings.page(handoffListing(tenant, query))),
     due: (now, limit) => list(() => it.listings.due(now, limit)),
     nextWake: list(() => it.listings.nextWake()),
     subscribe: (_tenant, _workflowId, listener) => it.watch.subscribe(listener),

@@ -4,22 +4,22 @@
  * Every row is written with an upsert on its key: a fold that is carried out again after a crash gives the same rows.
  */
 import { sql } from "kysely"
-import { compile, int, query, text } from "./query.ts"
+import { compile, int, query, type Statement, text } from "./query.ts"
 
 const journalRow = { id: int, tenant: text, workflow_id: text, seq: int, event: text, hash: text }
 
 /** `rows` × (id, tenant, workflow_id, seq, event, hash). */
-export const insertEvents = (rows: number): string =>
+export const insertEvents = (rows: number): Statement =>
   compile(query.insertInto("journal").values(Array.from({ length: rows }, () => journalRow)))
 
 /** id, body. */
-export const insertPending = (): string => compile(query.insertInto("pending").values({ id: int, body: text }))
+export const insertPending = (): Statement => compile(query.insertInto("pending").values({ id: int, body: text }))
 
 /** Up to this id. */
-export const deletePending = (): string => compile(query.deleteFrom("pending").where("id", "<=", int))
+export const deletePending = (): Statement => compile(query.deleteFrom("pending").where("id", "<=", int))
 
 /** tenant, hash, text. The first text of a hash stays. */
-export const insertDefinition = (): string =>
+export const insertDefinition = (): Statement =>
   compile(
     query
       .insertInto("definitions")
@@ -28,7 +28,7 @@ export const insertDefinition = (): string =>
   )
 
 /** tenant, workflow_id, seq, hash, text. */
-export const upsertSnapshot = (): string =>
+export const upsertSnapshot = (): Statement =>
   compile(
     query
       .insertInto("snapshots")
@@ -43,7 +43,7 @@ export const upsertSnapshot = (): string =>
   )
 
 /** tenant, workflow_id, first_seq, last_seq, spans. */
-export const upsertRun = (): string =>
+export const upsertRun = (): Statement =>
   compile(
     query
       .insertInto("journal_runs")
@@ -57,7 +57,7 @@ export const upsertRun = (): string =>
   )
 
 /** tenant, workflow_id, workflow, definition_hash, root_session_id, root_role, status, created_at, ended_at, wake_at. */
-export const upsertWorkflow = (): string =>
+export const upsertWorkflow = (): Statement =>
   compile(
     query
       .insertInto("workflows")
@@ -83,7 +83,7 @@ export const upsertWorkflow = (): string =>
   )
 
 /** status, ended_at, tenant, workflow_id. */
-export const endWorkflow = (): string =>
+export const endWorkflow = (): Statement =>
   compile(
     query
       .updateTable("workflows")
@@ -93,13 +93,13 @@ export const endWorkflow = (): string =>
   )
 
 /** wake_at, tenant, workflow_id. */
-export const setWake = (): string =>
+export const setWake = (): Statement =>
   compile(
     query.updateTable("workflows").set({ wake_at: int }).where("tenant", "=", text).where("workflow_id", "=", text),
   )
 
 /** role, tenant, workflow_id. The workflow's row has been written. */
-export const insertRole = (): string =>
+export const insertRole = (): Statement =>
   compile(
     query
       .insertInto("workflow_roles")
@@ -118,7 +118,7 @@ export const insertRole = (): string =>
  * tenant, workflow_id, session_id, role, agent, parent_session_id, handoff_id, generation, depth, status, version, created_at,
  * created_seq, ended_at, kill_id, reason.
  */
-export const upsertSession = (): string =>
+export const upsertSession = (): Statement =>
   compile(
     query
       .insertInto("sessions")
@@ -152,7 +152,7 @@ export const upsertSession = (): string =>
   )
 
 /** status, version, ended_at, kill_id, reason, session_id, tenant. */
-export const endSession = (): string =>
+export const endSession = (): Statement =>
   compile(
     query
       .updateTable("sessions")
@@ -165,7 +165,7 @@ export const endSession = (): string =>
  * tenant, workflow_id, handoff_id, from_session_id, from_role, to_role, status, generation, session_id, offered_at,
  * offered_seq, updated_at, deadline, summary, artifacts, resources, result, result_artifacts, reason.
  */
-export const upsertHandoff = (): string =>
+export const upsertHandoff = (): Statement =>
   compile(
     query
       .insertInto("handoffs")
@@ -205,7 +205,7 @@ export const upsertHandoff = (): string =>
   )
 
 /** status, generation, session_id, deadline, updated_at, reason, handoff_id, tenant, workflow_id. */
-export const changeHandoff = (): string =>
+export const changeHandoff = (): Statement =>
   compile(
     query
       .updateTable("handoffs")
@@ -216,7 +216,7 @@ export const changeHandoff = (): string =>
   )
 
 /** updated_at, result, result_artifacts, tenant, workflow_id, handoff_id. */
-export const completeHandoff = (): string =>
+export const completeHandoff = (): Statement =>
   compile(
     query
       .updateTable("handoffs")
@@ -233,7 +233,7 @@ export const completeHandoff = (): string =>
   )
 
 /** updated_at, reason, tenant, workflow_id, handoff_id. */
-export const killHandoff = (): string =>
+export const killHandoff = (): Statement =>
   compile(
     query
       .updateTable("handoffs")
@@ -244,7 +244,7 @@ export const killHandoff = (): string =>
   )
 
 /** tenant, workflow_id, step_id, session_id, tool, status, outcome, cost, tokens, resolved_at. */
-export const upsertStep = (): string =>
+export const upsertStep = (): Statement =>
   compile(
     query
       .insertInto("steps")
@@ -274,7 +274,7 @@ export const upsertStep = (): string =>
   )
 
 /** tenant, workflow_id, kill_id, state, receipt. */
-export const upsertKill = (): string =>
+export const upsertKill = (): Statement =>
   compile(
     query
       .insertInto("kills")
@@ -288,7 +288,7 @@ export const upsertKill = (): string =>
   )
 
 /** tenant, workflow_id, kill_id. The receipt's own `state` is read from the column. */
-export const quietKill = (): string =>
+export const quietKill = (): Statement =>
   compile(
     query
       .updateTable("kills")
@@ -299,7 +299,7 @@ export const quietKill = (): string =>
   )
 
 /** tenant, workflow_id, name, key, fence, version. */
-export const upsertResource = (): string =>
+export const upsertResource = (): Statement =>
   compile(
     query
       .insertInto("resources")
@@ -313,7 +313,7 @@ export const upsertResource = (): string =>
   )
 
 /** tenant, workflow_id, key, fingerprint, answer. */
-export const upsertAnswer = (): string =>
+export const upsertAnswer = (): Statement =>
   compile(
     query
       .insertInto("answers")
