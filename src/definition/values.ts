@@ -138,7 +138,8 @@ export const readDuration: Read<number> = (node, report) => {
   return undefined
 }
 
-const durationMs = (text: string): number | undefined => {
+/** Undefined for a text that is no duration. */
+export const durationMs = (text: string): number | undefined => {
   const parts = text === "" ? null : durationPattern.exec(text)
   return parts?.slice(1).reduce((sum, digits, index) => sum + Number(digits ?? 0) * (unitsMs[index] ?? 0), 0)
 }

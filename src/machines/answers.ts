@@ -115,8 +115,7 @@ export interface Receipted extends Versioned {
   readonly steps: ReadonlyArray<ResolvedStep>
 }
 
-export interface Beat {
-  readonly stateVersion: number
+export interface Beat extends Versioned {
   readonly claimDeadline: number | null
 }
 

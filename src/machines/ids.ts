@@ -10,7 +10,7 @@
 import { Schema, SchemaTransformation } from "effect"
 
 const id = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/, {
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/u, {
     expected: "an id: 1 to 128 characters of A-Z a-z 0-9 _ . : - that starts with a letter or a digit",
   }),
 )

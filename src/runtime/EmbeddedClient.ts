@@ -4,8 +4,8 @@
  * Promises outside, the actor's callback inside: a command costs one promise and no fiber.
  */
 import { Cause, Effect, Exit, Schema } from "effect"
-import { compile, formatDiagnostics, fromArtifact, makeRules } from "../definition/index.ts"
-import type { Answers, KillReceipt, SessionView } from "../machines/answers.ts"
+import { compile, type Diagnostic, formatDiagnostics, fromArtifact, makeRules } from "../definition/index.ts"
+import type { Answers, KillReceipt, SessionOpened, SessionView } from "../machines/answers.ts"
 import { canonicalJson } from "../machines/canonical.ts"
 import type { CommandName, CommandOf, InputOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
@@ -31,7 +31,16 @@ import { limits } from "./limits.ts"
 import { Session } from "./Session.ts"
 import { workflowView } from "./workflowView.ts"
 
-type Birth = { readonly rules: Rules; readonly text: string }
+type Birth = { readonly rules: Rules; readonly text: string; readonly warnings: ReadonlyArray<Diagnostic> }
+
+export interface ExecuteOptions extends CallOptions {
+  /** Who acts, as the journal says it, where a host has found that out: a session id or `operator:<name>`. */
+  readonly actor?: string
+}
+export interface RootOpened {
+  readonly opened: SessionOpened
+  readonly warnings: ReadonlyArray<Diagnostic>
+}
 
 export interface EmbeddedOptions {
   readonly governance: GovernanceService
@@ -55,6 +64,10 @@ export class EmbeddedClient implements Client {
   }
 
   async createRoot(input: CreateRootInput, options?: CallOptions): Promise<Session> {
+    return new Session(this, (await this.openRoot(input, options)).opened)
+  }
+  /** `createRoot` for hosts that pass the answer on: with what the compiler has to say about the definition. */
+  async openRoot(input: CreateRootInput, options?: ExecuteOptions): Promise<RootOpened> {
     if (typeof input !== "object" || input === null)
       throw fail("invalid_request", "createRoot takes an object.", {
         errors: [{ path: "", message: "Expected an object" }],
@@ -62,7 +75,15 @@ export class EmbeddedClient implements Client {
     const { definition, ...rest } = input
     const birth = this.#birth(definition)
     const opened = await this.#send("createRoot", { ...rest, definitionHash: birth.rules.hash }, options, birth)
-    return new Session(this, opened)
+    return { opened, warnings: birth.warnings }
+  }
+  /** Any other command, with its plain answer: for hosts that pass commands on, and say themselves who acts. */
+  execute<K extends Exclude<CommandName & keyof Answers, "createRoot" | "tick">>(
+    name: K,
+    input: InputOf<K>,
+    options?: ExecuteOptions,
+  ): Promise<Answers[K]> {
+    return this.#send(name, input, options)
   }
   async claim(input: InputOf<"claim">, options?: CallOptions): Promise<Session> {
     return new Session(this, await this.#send("claim", input, options))
@@ -216,7 +237,7 @@ export class EmbeddedClient implements Client {
   #send<K extends CommandName & keyof Answers>(
     name: K,
     input: object,
-    options: CallOptions | undefined,
+    options: ExecuteOptions | undefined,
     birth?: Birth,
   ): Promise<Answers[K]> {
     return new Promise<Answers[K]>((resolve, reject) => {
@@ -225,7 +246,7 @@ export class EmbeddedClient implements Client {
       if (command instanceof WorkflowError) throw command
       const submission = {
         tenant: this.#options.tenant,
-        actor: actorOf(command, options),
+        actor: options?.actor ?? actorOf(command, options),
         key: keyOf(options),
         workflowId: options?.workflowId === undefined ? undefined : workflowIdOf(options.workflowId),
         birth,
@@ -265,7 +286,7 @@ export class EmbeddedClient implements Client {
       })
     const rules = makeRules(result.artifact)
     this.#options.governance.loader.keep(rules)
-    const birth = { rules, text: canonicalJson(result.artifact.definition) }
+    const birth = { rules, text: canonicalJson(result.artifact.definition), warnings: result.warnings }
     if (this.#births.size >= limits.definitions) this.#births.clear()
     this.#births.set(text, birth)
     return birth

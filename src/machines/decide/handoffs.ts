@@ -1,5 +1,5 @@
 /** Decisions of section 4: offer, claim, heartbeat, reclaim, withdraw. */
-import type { HandoffChanged, HandoffGrant, HandoffOffered, SessionOpened } from "../answers.ts"
+import type { Beat, HandoffChanged, HandoffGrant, HandoffOffered, SessionOpened } from "../answers.ts"
 import { canonicalJson } from "../canonical.ts"
 import { leaving, subtreeCascade } from "../cascade.ts"
 import type { CommandOf } from "../commands.ts"
@@ -209,24 +209,21 @@ const claimedBefore = (
   })
 }
 
-export const heartbeat = (
-  state: State,
-  command: CommandOf<"heartbeat">,
-  facts: Facts,
-): Decision<{ readonly stateVersion: number; readonly claimDeadline: number | null }> => {
+export const heartbeat = (state: State, command: CommandOf<"heartbeat">, facts: Facts): Decision<Beat> => {
   const session = activeSession(state, command, facts)
   if (isRefusal(session)) return refused(session)
   const handoff = session.handoffId === null ? undefined : state.handoffs.get(session.handoffId)
   const lease = handoff?.status === "claimed" ? edgeOf(state, handoff).claimTimeoutMs : null
   if (handoff === undefined || lease === null)
-    return accept([], { stateVersion: session.version, claimDeadline: handoff?.deadline ?? null })
+    return accept([], { stateVersion: session.version, claimDeadline: handoff?.deadline ?? null, seq: state.seq })
   const deadline = facts.now + lease
-  return accept(
-    deadline === handoff.deadline
-      ? []
-      : [{ _tag: "lease.renewed", sessionId: session.sessionId, handoffId: handoff.handoffId, deadline }],
-    { stateVersion: session.version, claimDeadline: deadline },
-  )
+  if (deadline === handoff.deadline)
+    return accept([], { stateVersion: session.version, claimDeadline: deadline, seq: state.seq })
+  return accept([{ _tag: "lease.renewed", sessionId: session.sessionId, handoffId: handoff.handoffId, deadline }], {
+    stateVersion: session.version,
+    claimDeadline: deadline,
+    seq: nextSeq(state),
+  })
 }
 
 /** The offering session itself, or an operator when none is named. */
