@@ -1,0 +1,168 @@
+/**
+ * A copy of the repository in a temporary folder, in which a mutant may be built and tested.
+ *
+ * It holds what git tracks and what is new and not ignored, as it stands on disk; the checkout itself is only read. The
+ * packages are links, in a node_modules of the copy's own, so that the tools' caches stay in the copy too.
+ */
+import { spawn, spawnSync } from "node:child_process"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { type Judgement, judge, type Report } from "./judge.ts"
+import { applied, type Check, type Mutant } from "./Mutant.ts"
+
+/** A mutant that never comes back: longer than any check takes by far. */
+const longestCheckMs = 120_000
+
+export class Copy {
+  readonly #root: string
+  readonly #folder: string
+  #changed = new Map<string, string>()
+  #kill: (() => void) | undefined
+
+  /** `committed` takes what the last commit holds: somebody else's half-done work may stand in the checkout. */
+  constructor(root: string, committed: boolean) {
+    this.#root = root
+    this.#folder = mkdtempSync(join(tmpdir(), "handrail-mutants-"))
+    if (committed) unpackHead(root, this.#folder)
+    else copyFiles(root, this.#folder)
+    this.#linkPackages()
+    this.#loosenTypes()
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.#folder, file), "utf8")
+  }
+
+  /** Makes the mutant's edits, or says why they can't be made. */
+  apply(mutant: Mutant): string | undefined {
+    const result = applied(mutant, (file) => this.read(file))
+    if ("problem" in result) return result.problem
+    for (const [file, text] of result.texts) {
+      this.#changed.set(file, this.read(file))
+      writeFileSync(join(this.#folder, file), text)
+    }
+    return undefined
+  }
+
+  /** Puts the source back as it was. */
+  restore(): void {
+    for (const [file, text] of this.#changed) writeFileSync(join(this.#folder, file), text)
+    this.#changed.clear()
+  }
+
+  /** Compiles the source to the copy's dist, which workers and processes of the tests run. Answers with what does not compile. */
+  build(): ReadonlyArray<string> {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(this.#folder, "scripts", "build.mjs")], {
+      cwd: this.#folder,
+      encoding: "utf8",
+    })
+    return status === 0 ? [] : `${stdout}${stderr}`.split("\n").filter((line) => line.includes("error TS"))
+  }
+
+  /** Runs checks in one go of vitest, the first failure of which ends it where `bail` is said. */
+  async run(checks: ReadonlyArray<Check>, bail: boolean): Promise<Judgement> {
+    const output = join(this.#folder, "report.json")
+    rmSync(output, { force: true })
+    const [first] = checks
+    const args = [
+      join(this.#folder, "node_modules", "vitest", "vitest.mjs"),
+      "run",
+      "--reporter=json",
+      `--outputFile=${output}`,
+      "--testTimeout=10000",
+      ...(bail ? ["--bail=1"] : []),
+      ...(checks.length === 1 && first?.name !== undefined ? ["-t", first.name] : []),
+      ...checks.map((check) => check.file),
+    ]
+    const { code, isLate } = await this.#spawn(args, longestCheckMs * (bail ? 1 : 4))
+    if (isLate)
+      return { _tag: "timed out", by: checks.map((check) => check.file).join(", "), why: "the run never came back" }
+    return judge(existsSync(output) ? (JSON.parse(readFileSync(output, "utf8")) as Report) : undefined, code)
+  }
+
+  #spawn(args: ReadonlyArray<string>, ms: number): Promise<{ readonly code: number | null; readonly isLate: boolean }> {
+    return new Promise((resolve) => {
+      const env = { ...process.env, CI: "true", HANDRAIL_PROPERTY_SHRINK: "0", HANDRAIL_TEST_STORES: "sqlite" }
+      for (const name of ["HANDRAIL_PROPERTY_SEED", "HANDRAIL_PROPERTY_PATH", "HANDRAIL_PROPERTY_RUNS"])
+        Reflect.deleteProperty(env, name)
+      // A group of its own: what a test has started must end with it.
+      const child = spawn(process.execPath, args, { cwd: this.#folder, env, stdio: "ignore", detached: true })
+      let isLate = false
+      this.#kill = () => {
+        if (child.pid !== undefined) killGroup(child.pid)
+      }
+      const timer = setTimeout(() => {
+        isLate = true
+        this.#kill?.()
+      }, ms)
+      child.on("close", (code) => {
+        clearTimeout(timer)
+        this.#kill?.()
+        this.#kill = undefined
+        resolve({ code, isLate })
+      })
+    })
+  }
+
+  remove(): void {
+    this.#kill?.()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #linkPackages(): void {
+    const from = join(this.#root, "node_modules")
+    const to = join(this.#folder, "node_modules")
+    mkdirSync(to)
+    for (const name of readdirSync(from)) if (!name.startsWith(".vite")) symlinkSync(join(from, name), join(to, name))
+  }
+
+  /** A guard that is gone may leave a name unused; that is not what is asked here. */
+  #loosenTypes(): void {
+    const file = join(this.#folder, "tsconfig.build.json")
+    const settings = JSON.parse(readFileSync(file, "utf8")) as { compilerOptions: Record<string, unknown> }
+    Object.assign(settings.compilerOptions, { noUnusedLocals: false, noUnusedParameters: false })
+    writeFileSync(file, JSON.stringify(settings))
+  }
+}
+
+const copyFiles = (root: string, folder: string): void => {
+  for (const file of filesOf(root)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    copyFileSync(join(root, file), join(folder, file))
+  }
+}
+
+const unpackHead = (root: string, folder: string): void => {
+  const archive = spawnSync("git", ["archive", "--format=tar", "HEAD"], { cwd: root, maxBuffer: 256 * 1024 * 1024 })
+  const unpacked = spawnSync("tar", ["-x", "-C", folder], { input: archive.stdout })
+  if (archive.status !== 0 || unpacked.status !== 0) throw new Error("the last commit can't be unpacked")
+}
+
+const filesOf = (root: string): ReadonlyArray<string> => {
+  const { status, stdout, stderr } = spawnSync(
+    "git",
+    ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 },
+  )
+  if (status !== 0) throw new Error(`git can't list the files: ${stderr}`)
+  return stdout.split("\0").filter((file) => file !== "" && existsSync(join(root, file)))
+}
+
+const killGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // All of it has ended.
+  }
+}

@@ -1,0 +1,21 @@
+/** Every mutant, in the order in which they are run. */
+import type { Mutant } from "../Mutant.ts"
+import { budgetMutants } from "./budgets.ts"
+import { handoffMutants } from "./handoffs.ts"
+import { killMutants } from "./kills.ts"
+import { resourceMutants } from "./resources.ts"
+import { runtimeMutants } from "./runtime.ts"
+import { sdkMutants } from "./sdk.ts"
+import { storeMutants } from "./stores.ts"
+import { timeMutants } from "./time.ts"
+
+export const mutants: ReadonlyArray<Mutant> = [
+  ...handoffMutants,
+  ...killMutants,
+  ...budgetMutants,
+  ...resourceMutants,
+  ...timeMutants,
+  ...runtimeMutants,
+  ...storeMutants,
+  ...sdkMutants,
+]
