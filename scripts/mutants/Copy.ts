@@ -18,9 +18,11 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { type Judgement, judge, type Report } from "./judge.ts"
 import { applied, type Check, type Mutant } from "./Mutant.ts"
 
+const reporter = fileURLToPath(new URL("FailureReporter.ts", import.meta.url))
 /** A mutant that never comes back: longer than any check takes by far. */
 const longestCheckMs = 120_000
 
@@ -72,28 +74,37 @@ export class Copy {
 
   /** Runs checks in one go of vitest, the first failure of which ends it where `bail` is said. */
   async run(checks: ReadonlyArray<Check>, bail: boolean): Promise<Judgement> {
-    const output = join(this.#folder, "report.json")
+    const output = join(this.#folder, "mutant-report.json")
     rmSync(output, { force: true })
     const [first] = checks
     const args = [
       join(this.#folder, "node_modules", "vitest", "vitest.mjs"),
       "run",
-      "--reporter=json",
-      `--outputFile=${output}`,
+      `--reporter=${reporter}`,
       "--testTimeout=10000",
       ...(bail ? ["--bail=1"] : []),
       ...(checks.length === 1 && first?.name !== undefined ? ["-t", first.name] : []),
       ...checks.map((check) => check.file),
     ]
-    const { code, isLate } = await this.#spawn(args, longestCheckMs * (bail ? 1 : 4))
+    const { code, isLate } = await this.#spawn(args, output, longestCheckMs * (bail ? 1 : 4))
     if (isLate)
       return { _tag: "timed out", by: checks.map((check) => check.file).join(", "), why: "the run never came back" }
     return judge(existsSync(output) ? (JSON.parse(readFileSync(output, "utf8")) as Report) : undefined, code)
   }
 
-  #spawn(args: ReadonlyArray<string>, ms: number): Promise<{ readonly code: number | null; readonly isLate: boolean }> {
+  #spawn(
+    args: ReadonlyArray<string>,
+    output: string,
+    ms: number,
+  ): Promise<{ readonly code: number | null; readonly isLate: boolean }> {
     return new Promise((resolve) => {
-      const env = { ...process.env, CI: "true", HANDRAIL_PROPERTY_SHRINK: "0", HANDRAIL_TEST_STORES: "sqlite" }
+      const env = {
+        ...process.env,
+        CI: "true",
+        HANDRAIL_PROPERTY_SHRINK: "0",
+        HANDRAIL_TEST_STORES: "sqlite",
+        HANDRAIL_MUTANT_REPORT: output,
+      }
       for (const name of ["HANDRAIL_PROPERTY_SEED", "HANDRAIL_PROPERTY_PATH", "HANDRAIL_PROPERTY_RUNS"])
         Reflect.deleteProperty(env, name)
       // A group of its own: what a test has started must end with it.

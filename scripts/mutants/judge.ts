@@ -5,49 +5,38 @@
  * that merely hangs proves nothing, and is told apart.
  */
 
-/** The part of vitest's JSON report that is read here. */
+/** What FailureReporter writes. */
 export interface Report {
-  readonly testResults: ReadonlyArray<{
-    readonly name: string
-    readonly status: string
-    readonly message?: string
-    readonly assertionResults: ReadonlyArray<{
-      readonly fullName: string
-      readonly status: string
-      readonly failureMessages: ReadonlyArray<string>
-    }>
-  }>
+  readonly passed: number
+  /** Failed tests; one that failed in several ways is here several times. */
+  readonly failures: ReadonlyArray<{ readonly test: string; readonly name: string; readonly message: string }>
+  /** Messages of files that did not load, and of errors that no test was waiting for. */
+  readonly outside: ReadonlyArray<string>
 }
 
 /** `by` is the test, `why` the first line of its failure. */
 export type Judgement =
-  | { readonly _tag: "green"; readonly tests: number }
+  | { readonly _tag: "green" }
   | { readonly _tag: "red"; readonly by: string; readonly why: string }
   | { readonly _tag: "timed out"; readonly by: string; readonly why: string }
   | { readonly _tag: "broken"; readonly why: string }
 
-/** vitest has no code for it: only its words tell a test that hung from one that failed. */
-const hung = /^(Error: )?(Test|Hook) timed out in /
+/** vitest has no name for it: only its words tell a test that hung from one that failed. */
+const hung = /^(Test|Hook) timed out in /
 /** The mutant is no program any more. */
-const unsound = /^(SyntaxError|ReferenceError): /
+const unsound: ReadonlySet<string> = new Set(["SyntaxError", "ReferenceError"])
 
 export const judge = (report: Report | undefined, exitCode: number | null): Judgement => {
   if (report === undefined) return { _tag: "broken", why: `vitest ended with ${exitCode} and no report` }
-  const tests = report.testResults.flatMap((file) => file.assertionResults)
-  const failures = tests
-    .filter((test) => test.status === "failed")
-    .map((test) => ({ by: test.fullName, why: firstLine(test.failureMessages[0] ?? "") }))
-  const sound = failures.find(({ why }) => !hung.test(why) && !unsound.test(why))
-  if (sound !== undefined) return { _tag: "red", ...sound }
-  const slow = failures.find(({ why }) => hung.test(why))
-  if (slow !== undefined) return { _tag: "timed out", ...slow }
-  const [first] = failures
-  if (first !== undefined) return { _tag: "broken", why: first.why }
-  const unloaded = report.testResults.find((file) => file.status === "failed")
-  if (unloaded !== undefined) return { _tag: "broken", why: firstLine(unloaded.message ?? "a test file does not load") }
-  if (exitCode !== 0) return { _tag: "broken", why: "the run failed, and no test of it" }
-  const passed = tests.filter((test) => test.status === "passed").length
-  return passed === 0 ? { _tag: "broken", why: "no test was run" } : { _tag: "green", tests: passed }
+  const { passed, failures, outside } = report
+  const timeout = failures.find((one) => hung.test(one.message))
+  const failure = failures.find((one) => !hung.test(one.message) && !unsound.has(one.name))
+  if (failure !== undefined) return { _tag: "red", by: failure.test, why: firstLine(failure.message) }
+  if (timeout !== undefined) return { _tag: "timed out", by: timeout.test, why: firstLine(timeout.message) }
+  const other = failures[0]?.message ?? outside[0]
+  if (other !== undefined) return { _tag: "broken", why: firstLine(other) }
+  if (exitCode !== 0) return { _tag: "broken", why: `vitest ended with ${exitCode}, and no test failed` }
+  return passed === 0 ? { _tag: "broken", why: "no test was run" } : { _tag: "green" }
 }
 
 const firstLine = (text: string): string => text.trim().split("\n")[0] ?? ""
