@@ -4,7 +4,6 @@
  * What is looked up by name and the events of a workflow are the tables with the tail on top. Listings and deadlines read
  * the tables alone; whoever calls them has had the pending groups folded first (`hasPending`).
  */
-import { createHash } from "node:crypto"
 import type Database from "better-sqlite3"
 import type { KillReceipt } from "../../machines/answers.ts"
 import { resourceKey } from "../../machines/ids.ts"
@@ -26,6 +25,7 @@ import {
   StorageCorrupt,
   type StoredDefinition,
 } from "../../runtime/Journal.ts"
+import { checkChain } from "../chain.ts"
 import * as Rows from "../rows.ts"
 import { type AnswerColumns, type HandoffColumns, type KillColumns, toAnswer, toHandoff, toReceipt } from "./columns.ts"
 import type { PendingItem } from "./messages.ts"
@@ -257,16 +257,6 @@ const parseBody = (body: string): ReadonlyArray<PendingItem> => {
     return JSON.parse(body) as ReadonlyArray<PendingItem>
   } catch {
     throw new StorageCorrupt({ detail: "a pending group does not parse" })
-  }
-}
-
-const checkChain = (workflowId: string, start: string, entries: ReadonlyArray<Entry>): void => {
-  let hash = start
-  for (const entry of entries) {
-    hash = createHash("sha256").update(hash).update(entry.text).digest("hex")
-    if (hash !== entry.hash) {
-      throw new StorageCorrupt({ detail: "the hash chain is broken", workflowId, seq: entry.seq })
-    }
   }
 }
 

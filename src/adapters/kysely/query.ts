@@ -48,3 +48,7 @@ export const compile = (builder: Compilable & OperationNodeSource): Statement =>
     return new PostgresQueryCompiler().compileQuery(placed, queryId).sql
   },
 })
+
+/** Of a statement that only Postgres runs, and that names its tables with their schema. */
+export const postgresText = (statement: OperationNodeSource): string =>
+  new PostgresQueryCompiler().compileQuery(statement.toOperationNode() as RootOperationNode, createQueryId()).sql

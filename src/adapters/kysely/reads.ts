@@ -92,7 +92,7 @@ export const snapshot = (): Statement =>
       .where("workflow_id", "=", text),
   )
 
-const workflowColumns = [
+export const workflowColumns = [
   "workflow_id as workflowId",
   "workflow",
   "definition_hash as definitionHash",
@@ -102,7 +102,7 @@ const workflowColumns = [
   "created_at as createdAt",
   "ended_at as endedAt",
 ] as const
-const sessionColumns = [
+export const sessionColumns = [
   "session_id as sessionId",
   "workflow_id as workflowId",
   "role",
@@ -119,7 +119,7 @@ const sessionColumns = [
   "kill_id as killId",
   "reason",
 ] as const
-const handoffColumns = [
+export const handoffColumns = [
   "handoff_id as handoffId",
   "workflow_id as workflowId",
   "from_session_id as fromSessionId",
@@ -139,7 +139,7 @@ const handoffColumns = [
   "result_artifacts as resultArtifacts",
   "reason",
 ] as const
-const stepColumns = [
+export const stepColumns = [
   "step_id as stepId",
   "session_id as sessionId",
   "tool",
