@@ -5,6 +5,7 @@
  * process and several processes may open the same file: the journal's key decides (architecture.md).
  */
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
+import { postgres } from "../adapters/kysely/postgres.ts"
 import { sqlite } from "../adapters/kysely/sqlite.ts"
 import { makeMemoryStore, memoryJournal } from "../adapters/memory/MemoryJournal.ts"
 import { MemoryStore } from "../adapters/memory/MemoryStore.ts"
@@ -15,7 +16,10 @@ import { Governance } from "../runtime/Governance.ts"
 import { Journal, type StorageError } from "../runtime/Journal.ts"
 
 export interface OpenOptions {
-  /** `memory:` (gone when it closes), or `sqlite:PATH`; or a store object of `makeMemoryStore` to share between runtimes. */
+  /**
+   * `memory:` (gone when it closes), `sqlite:PATH`, or `postgres://user:password@host:port/database`; or a store object of
+   * `makeMemoryStore` to share between runtimes.
+   */
   readonly store: string | MemoryStore
   /** Whose workflows: one tenant never sees another's (I12). Default `default`. */
   readonly tenant?: string
@@ -26,6 +30,12 @@ export interface OpenOptions {
   readonly synchronous?: "full" | "normal"
   /** SQLite only: how long to wait for another process's lock before `storage_unavailable`. Default 5,000. */
   readonly busyTimeoutMs?: number
+  /** Postgres only: where the tables live, created where it is missing. Default `handrail`. */
+  readonly schema?: string
+  /** Postgres only: connections at most, beside one for notifications. Default 8. */
+  readonly maxConnections?: number
+  /** Postgres only: how long anything may wait for the database before `storage_unavailable`. Default 10,000. */
+  readonly timeoutMs?: number
 }
 
 const isTenant = Schema.is(Tenant)
@@ -55,17 +65,24 @@ export class Handrail extends EmbeddedClient {
 export const journalOf = (options: OpenOptions): Layer.Layer<Journal, StorageError> => {
   const { store } = options
   if (store instanceof MemoryStore) return Layer.succeed(Journal, memoryJournal(store))
-  if (typeof store !== "string")
-    throw fail("invalid_request", 'A store is "memory:", "sqlite:PATH" or what makeMemoryStore made.', {})
+  if (typeof store !== "string") throw fail("invalid_request", `A store is ${stores} or what makeMemoryStore made.`, {})
   if (store === "memory:") return Layer.sync(Journal, () => memoryJournal(makeMemoryStore()))
+  if (/^postgres(ql)?:/.test(store)) {
+    const { schema, maxConnections, timeoutMs } = options
+    return postgres({ url: store, ...given({ schema, maxConnections, timeoutMs }) })
+  }
   const filename = /^sqlite:(.+)$/.exec(store)?.[1]
-  if (filename === undefined)
-    throw fail("invalid_request", `The store ${JSON.stringify(store)} is none. Write "memory:" or "sqlite:PATH".`, {
-      store,
-    })
-  return sqlite({
-    filename,
-    ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous }),
-    ...(options.busyTimeoutMs === undefined ? {} : { busyTimeoutMs: options.busyTimeoutMs }),
-  })
+  // Its first letters tell what was meant, and no more of it is repeated: a URL may hold a password.
+  const named = /^[a-z]{0,12}:?/i.exec(store)?.[0] ?? ""
+  if (filename === undefined) throw fail("invalid_request", `The store "${named}…" is none. Write ${stores}.`, {})
+  const { synchronous, busyTimeoutMs } = options
+  return sqlite({ filename, ...given({ synchronous, busyTimeoutMs }) })
 }
+
+const stores = '"memory:", "sqlite:PATH", "postgres://…"'
+
+/** Without what was left out, so that a default applies. */
+const given = <A extends object>(options: A): { [K in keyof A]?: Exclude<A[K], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof A]?: Exclude<A[K], undefined>
+  }
