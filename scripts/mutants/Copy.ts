@@ -40,18 +40,20 @@ export class Copy {
     else copyFiles(root, this.#folder)
     this.#linkPackages()
     this.#loosenTypes()
+    // It would compile before each run; here that is done when a check needs it.
+    writeFileSync(join(this.#folder, "scripts", "vitest-setup.mjs"), "export default () => {}\n")
   }
 
   read(file: string): string {
     return readFileSync(join(this.#folder, file), "utf8")
   }
 
-  /** Makes the mutant's edits, or says why they can't be made. */
+  /** Makes the mutant's edits, on top of those that were made, or says why they can't be made. */
   apply(mutant: Mutant): string | undefined {
     const result = applied(mutant, (file) => this.read(file))
     if ("problem" in result) return result.problem
     for (const [file, text] of result.texts) {
-      this.#changed.set(file, this.read(file))
+      if (!this.#changed.has(file)) this.#changed.set(file, this.read(file))
       writeFileSync(join(this.#folder, file), text)
     }
     return undefined

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { Copy } from "./Copy.ts"
 import { mutants } from "./list/index.ts"
-import type { Check, Mutant } from "./Mutant.ts"
+import { type Check, contract, type Mutant } from "./Mutant.ts"
 
 type Status =
   | "killed"
@@ -43,7 +43,9 @@ const { values } = parseArgs({
   },
 })
 const { only } = values
-const chosen = mutants.filter((mutant) => only === undefined || only.some((part) => mutant.name.includes(part)))
+const isAsked = ({ name }: Mutant, part: string): boolean =>
+  mutants.some((mutant) => mutant.name === part) ? name === part : name.includes(part)
+const chosen = mutants.filter((mutant) => only === undefined || only.some((part) => isAsked(mutant, part)))
 
 const keyOf = (check: Check): string => `${check.file} ${check.name ?? ""}`
 
@@ -62,22 +64,55 @@ const redBefore = async (copy: Copy): Promise<ReadonlyMap<string, string>> => {
   return red
 }
 
+/** They run from the source; the others may start a worker or a process, which runs what was compiled. */
+const runsFromSource = (check: Check): boolean => check === contract || check.file.startsWith("test/machines/")
+
+/**
+ * What does not compile of the mutants, by name. They are compiled many at once, each where its edits leave those of the others
+ * alone; only a batch that does not compile is looked at one by one.
+ */
+const complaintsOf = (copy: Copy, known: ReadonlySet<string>): ReadonlyMap<string, string> => {
+  const found = new Map<string, string>()
+  const news = (): string | undefined => copy.build().find((line) => !known.has(line))
+  let left = chosen
+  while (left.length > 0) {
+    const batch = left.filter((mutant) => copy.apply(mutant) === undefined)
+    // What can't be applied even alone is said when it is its turn.
+    if (batch.length === 0) break
+    const isWell = news() === undefined
+    copy.restore()
+    for (const mutant of isWell ? [] : batch) {
+      copy.apply(mutant)
+      const complaint = news()
+      if (complaint !== undefined) found.set(mutant.name, complaint)
+      copy.restore()
+    }
+    left = left.filter((mutant) => !batch.includes(mutant))
+  }
+  return found
+}
+
 const judgeMutant = async (
   copy: Copy,
   mutant: Mutant,
   red: ReadonlyMap<string, string>,
-  complaints: ReadonlySet<string>,
+  complaints: ReadonlyMap<string, string>,
 ): Promise<Pick<Outcome, "status" | "detail">> => {
   const problem = copy.apply(mutant)
   if (problem !== undefined) return { status: "does not apply", detail: problem }
-  const complaint = copy.build().find((line) => !complaints.has(line))
+  const complaint = complaints.get(mutant.name)
   if (complaint !== undefined) return { status: "broken build", detail: complaint }
+  let isBuilt = false
   let unclear: Pick<Outcome, "status" | "detail"> | undefined
   for (const check of mutant.checks) {
     const before = red.get(keyOf(check))
     if (before !== undefined) {
       unclear = { status: "not judged", detail: `${check.file} is red without it: ${before}` }
       continue
+    }
+    if (!runsFromSource(check) && !isBuilt) {
+      copy.build()
+      isBuilt = true
     }
     const judgement = await copy.run([check], true)
     if (judgement._tag === "red")
@@ -98,9 +133,11 @@ const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)
 const say = (line: string): void => (values.json ? console.error(line) : console.log(line))
 
 const run = async (copy: Copy): Promise<ReadonlyArray<Outcome>> => {
-  const complaints = new Set(copy.build())
-  for (const complaint of complaints) say(`does not compile, as it is: ${complaint}`)
+  const known = new Set(copy.build())
+  for (const complaint of known) say(`does not compile, as it is: ${complaint}`)
   const red = await redBefore(copy)
+  for (const [check, why] of red) say(`red as it is: ${check}: ${why}`)
+  const complaints = complaintsOf(copy, known)
   const outcomes: Array<Outcome> = []
   for (const [index, mutant] of chosen.entries()) {
     const started = performance.now()
