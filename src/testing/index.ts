@@ -4,11 +4,33 @@
  * - The **model**: an independent, plain implementation of semantics.md, with arbitraries for definitions and commands. `run`
  *   sends one drawn sequence to it and to a system, and compares answers and all that can be seen after every command.
  * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
+ * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with concurrent
+ *   writers and faults at every statement. `wrongStores` are what it must find wanting.
  *
  * Needs `fast-check` beside it (an optional peer of the package); the rest of Handrail does not.
  */
 
 export { type Problem, type Verification, verifyTenant, verifyWorkflow } from "../runtime/verify.ts"
+export type { Clause } from "./conformance/Clause.ts"
+export {
+  type ClauseResult,
+  type ConformanceOptions,
+  conformance,
+  conformanceClauses,
+  formatReport,
+} from "./conformance/conformance.ts"
+export { FaultGate } from "./conformance/FaultGate.ts"
+export {
+  type FaultyWriter,
+  type OpenedStore,
+  type StoreFault,
+  type StoreFaultKind,
+  type StoreUnderTest,
+  type Strike,
+  type TestStore,
+  type WriteOutcome,
+  writeOutcome,
+} from "./conformance/StoreUnderTest.ts"
 export { type Intention, intentions, type Kind } from "./model/commands.ts"
 export { definitions } from "./model/definitions.ts"
 export { type Fault, faults } from "./model/faults.ts"
@@ -29,3 +51,6 @@ export type {
 export { runtimeSut, type StoreFactory } from "./model/runtimeSut.ts"
 export { Statistics } from "./model/statistics.ts"
 export type { Answered, Sut, SutFactory, SutOptions } from "./model/sut.ts"
+export { type MemoryVariant, memoryStore } from "./stores/memory.ts"
+export type { WrongStore } from "./stores/wrong.ts"
+export { wrongStores } from "./stores/wrongStores.ts"
