@@ -2,61 +2,25 @@
  * The list: what is measured, against which floor, with which target. Names and figures are stable; BENCHMARKS.md
  * explains each, and other tools read them from the JSON file.
  */
+import {
+  atLeast,
+  atMost,
+  type Benchmark,
+  type Context,
+  pair,
+  type Slice,
+  type Store,
+  type Target,
+} from "./benchmark.ts"
+import { peerBenchmarks } from "./benchmarksPeers.ts"
+import { postgresBenchmarks } from "./benchmarksPostgres.ts"
 import { lifecyclesAlone, lifecyclesInGroups, rows } from "./floor.ts"
 import { percentile, type Sample, throughput, warmUpSeconds } from "./measure.ts"
 import { appendAndSync, createMailbox, promiseRoundTrips, tableLookups, xstateTransitions } from "./raw.ts"
-import { concurrent, type History, type Store, type Subject } from "./subject.ts"
-
-/** One measured slice in an empty directory of its own. */
-export type Slice = (dir: string) => Promise<Sample>
-
-/** The two sides of a benchmark, measured in turn. Without `system` only the floor is measured, and the reverse. */
-export interface Pair {
-  readonly floor?: Slice
-  readonly system?: Slice
-  readonly close?: () => Promise<void>
-}
-
-export interface Target {
-  readonly bound: "at least" | "at most"
-  readonly value: number
-}
-
-/** A line of the table: a key of the sample, its unit, and the target it must meet by itself. */
-export interface Line {
-  readonly figure: string
-  readonly unit: string
-  readonly target?: Target
-}
-
-export interface Benchmark {
-  readonly name: string
-  /** A floor alone is a figure by itself: it has no ratio, and nothing is left out when there is no system. */
-  readonly kind: "floor" | "system"
-  /** What the ratio compares: system ÷ floor of this figure. */
-  readonly headline: Line
-  readonly ratioTarget?: Target
-  readonly others?: readonly Line[]
-  /** Fewer rounds for what is slow to build. */
-  readonly maxRounds?: number
-  /** Undefined when the subject cannot do it. */
-  prepare(context: Context): Promise<Pair | undefined>
-}
-
-export interface Context {
-  readonly subject: Subject | undefined
-  readonly seconds: number
-  readonly quick: boolean
-  /** An empty directory that lives until the benchmark is over. */
-  readonly dir: string
-}
-
-const atLeast = (value: number): Target => ({ bound: "at least", value })
-const atMost = (value: number): Target => ({ bound: "at most", value })
+import { concurrent, type History, killed, killedSessions, type Opened } from "./subject.ts"
 
 /** offer, claim, propose, commit, complete */
 const commandsPerLifecycle = 5
-const killedSessions = 10_000
 const historySteps = { full: 1_000_000, quick: 20_000 }
 
 export const benchmarks: readonly Benchmark[] = [
@@ -67,10 +31,12 @@ export const benchmarks: readonly Benchmark[] = [
   rules(),
   history(),
   kill(),
+  ...postgresBenchmarks,
+  ...peerBenchmarks,
   floor("floor.fdatasync", "appends_per_s", "appends/s", (dir, seconds) => appendAndSync(dir, seconds)),
-  floor("floor.sqlite.1", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 1, seconds)),
-  floor("floor.sqlite.100", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 100, seconds)),
-  floor("floor.sqlite.1000", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 1000, seconds)),
+  floor("floor.sqlite.1", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 1, seconds), "sqlite"),
+  floor("floor.sqlite.100", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 100, seconds), "sqlite"),
+  floor("floor.sqlite.1000", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 1000, seconds), "sqlite"),
   floor("floor.xstate", "transitions_per_s", "transitions/s", (_, seconds) => xstateTransitions(seconds)),
   floor("floor.table", "lookups_per_s", "lookups/s", (_, seconds) => tableLookups(seconds)),
   floor("floor.promise.1", "round_trips_per_s", "round trips/s", (_, seconds) => promiseRoundTrips(1, seconds)),
@@ -81,6 +47,7 @@ function sqliteAlone(): Benchmark {
   return {
     name: "sqlite.alone",
     kind: "system",
+    store: "sqlite",
     headline: { figure: "p50_ms", unit: "ms" },
     ratioTarget: atMost(2),
     others: [
@@ -96,6 +63,7 @@ function sqliteTogether(workflows: number, ratioTarget?: Target): Benchmark {
   return {
     name: `sqlite.${workflows}`,
     kind: "system",
+    store: "sqlite",
     headline: { figure: "lifecycles_per_s", unit: "lifecycles/s" },
     ...(ratioTarget && { ratioTarget }),
     others: [
@@ -112,18 +80,17 @@ function sqliteTogether(workflows: number, ratioTarget?: Target): Benchmark {
 
 /** The floor is the load itself on a mailbox that answers and does nothing: promises and `setImmediate` only. */
 function memory(workflows: number): Benchmark {
-  const mailbox: Pick<Subject, "open"> = {
-    open: async () => {
-      const ask = createMailbox()
-      const lifecycle = async (): Promise<void> => {
-        for (let command = 0; command < commandsPerLifecycle; command++) await ask()
-      }
-      return { lifecycle, close: async () => {} }
-    },
+  const mailbox = async (): Promise<Opened> => {
+    const ask = createMailbox()
+    const lifecycle = async (): Promise<void> => {
+      for (let command = 0; command < commandsPerLifecycle; command++) await ask()
+    }
+    return { lifecycle, close: async () => {} }
   }
   return {
     name: `memory.${workflows}`,
     kind: "system",
+    store: "memory",
     headline: { figure: "lifecycles_per_s", unit: "lifecycles/s", target: atLeast(40_000) },
     others: [
       { figure: "p50_ms", unit: "ms" },
@@ -131,7 +98,7 @@ function memory(workflows: number): Benchmark {
     ],
     prepare: async (context) =>
       pair(
-        (dir) => concurrent(mailbox, { store: "memory", dir, workflows, seconds: context.seconds }),
+        () => concurrent(mailbox(), { workflows, seconds: context.seconds }),
         lifecycles(context, "memory", workflows),
       ),
   }
@@ -163,6 +130,7 @@ function history(): Benchmark {
   return {
     name: "history",
     kind: "system",
+    store: "sqlite",
     headline: { figure: "command_us", unit: "µs" },
     ratioTarget: atMost(1.2),
     others: [
@@ -215,23 +183,12 @@ function kill(): Benchmark {
   return {
     name: `kill.${killedSessions}`,
     kind: "system",
+    store: "sqlite",
     headline: { figure: "ms", unit: "ms", target: atMost(50) },
     maxRounds: 5,
     prepare: async ({ subject }) => {
       const build = subject?.killTree?.bind(subject)
-      if (build === undefined) return undefined
-      return {
-        system: async (dir) => {
-          const tree = await build(dir, killedSessions)
-          try {
-            const before = performance.now()
-            await tree.kill()
-            return { ms: performance.now() - before }
-          } finally {
-            await tree.close()
-          }
-        },
-      }
+      return build && { system: (dir) => killed(build({ store: "sqlite", dir }, killedSessions)) }
     },
   }
 }
@@ -241,20 +198,18 @@ function floor(
   figure: string,
   unit: string,
   measure: (dir: string, seconds: number) => Sample | Promise<Sample>,
+  store?: Store,
 ): Benchmark {
   return {
     name,
     kind: "floor",
+    ...(store && { store }),
     headline: { figure, unit },
     maxRounds: 5,
     prepare: async ({ seconds }) => ({ floor: async (dir) => measure(dir, seconds) }),
   }
 }
 
-function lifecycles({ subject, seconds }: Context, store: Store, workflows: number): Slice | undefined {
-  return subject && ((dir) => concurrent(subject, { store, dir, workflows, seconds }))
-}
-
-function pair(floorSlice: Slice, system: Slice | undefined): Pair {
-  return system === undefined ? { floor: floorSlice } : { floor: floorSlice, system }
+function lifecycles({ subject, seconds }: Context, store: "sqlite" | "memory", workflows: number): Slice | undefined {
+  return subject && ((dir) => concurrent(subject.open({ store, dir }), { workflows, seconds }))
 }

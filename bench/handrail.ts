@@ -1,7 +1,7 @@
 /** The system under test: Handrail as a user embeds it, with its stages measured. */
 import { join } from "node:path"
 import { Effect, Layer, ManagedRuntime } from "effect"
-import { Handrail, type Session } from "handrail"
+import { Handrail, type OpenOptions, type Session, WorkflowError } from "handrail"
 import { compile, makeRules } from "handrail/definition"
 import {
   EmbeddedClient,
@@ -13,7 +13,7 @@ import {
   type StageTotals,
 } from "handrail/effect"
 import { birth, type Command, decide, decideBirth, emptyArchive, evolve, type State, Tenant } from "handrail/machines"
-import type { Opened, Store, Subject } from "./subject.ts"
+import type { Contest, Opened, Place, Subject } from "./subject.ts"
 
 const workflowYaml = `
 schema_version: "1.0"
@@ -31,20 +31,26 @@ const call = { tool: "scan", arguments: { path: "src/index.ts", depth: 3 }, esti
 const summary = { task: "scan", change: "change-42", note: "look at what the change touches and say what is risky" }
 const result = { findings: 3, worst: "medium" }
 
+const storeOptions = (place: Place): OpenOptions => {
+  if (place.store === "memory") return { store: "memory:" }
+  if (place.store === "sqlite") return { store: `sqlite:${join(place.dir, "bench.db")}` }
+  return { store: place.url, schema: place.schema }
+}
+
 /** A runtime with a stage clock over a store. */
-const start = async (store: Store, dir: string) => {
-  const url = store === "memory" ? "memory:" : `sqlite:${join(dir, "bench.db")}`
+const start = async (place: Place) => {
   const stageClock = Layer.succeed(StageClock, () => performance.now() * 1000)
-  const layer = Governance.layer.pipe(Layer.provideMerge(journalOf({ store: url })), Layer.provide(stageClock))
+  const journal = journalOf(storeOptions(place))
+  const layer = Governance.layer.pipe(Layer.provideMerge(journal), Layer.provide(stageClock))
   const runtime = ManagedRuntime.make(layer)
-  const [governance, journal] = await runtime.runPromise(Effect.all([Governance, Journal]))
+  const [governance, store] = await runtime.runPromise(Effect.all([Governance, Journal]))
   const client = new EmbeddedClient({
     governance,
     tenant: Tenant.make("default"),
     run: (effect) => runtime.runPromiseExit(effect),
     close: () => runtime.dispose(),
   })
-  return { client, governance, journal }
+  return { client, governance, journal: store }
 }
 
 const lifecycle = async (client: EmbeddedClient, root: Session): Promise<void> => {
@@ -67,14 +73,13 @@ const stageReader = (governance: GovernanceService, journal: Journal["Service"])
     const commands = Math.max(1, now.commands - runtimeBefore.commands)
     const of = (name: keyof StageTotals) => (now[name] - runtimeBefore[name]) / commands
     const stored = (name: string) => ((store[name] ?? 0) - (storeBefore[name] ?? 0)) / commands
+    // A store tells the stages that it has; what it encodes is called packing here, the runtime encodes too.
+    const inStore = Object.keys(store).map((name) => [name === "encode" ? "pack" : name, stored(name)] as const)
     const reading = {
       mailbox: of("mailbox"),
       decide: of("decide"),
       encode: of("encode"),
-      pack: stored("encode"),
-      sql: stored("sql"),
-      fsync: stored("fsync"),
-      fold: stored("fold"),
+      ...Object.fromEntries(inStore),
       answer: of("answer"),
     }
     runtimeBefore = now
@@ -83,8 +88,8 @@ const stageReader = (governance: GovernanceService, journal: Journal["Service"])
   }
 }
 
-const open = async (store: Store, dir: string): Promise<Opened> => {
-  const { client, governance, journal } = await start(store, dir)
+const open = async (place: Place): Promise<Opened> => {
+  const { client, governance, journal } = await start(place)
   const roots: Array<Promise<Session> | undefined> = []
   return {
     lifecycle: async (index) => {
@@ -222,8 +227,8 @@ const history = async (dir: string, committedSteps: number) => {
 }
 
 /** A root with a hundred children, and theirs, until there are that many sessions. */
-const killTree = async (dir: string, sessions: number) => {
-  const runtime = await Handrail.open({ store: `sqlite:${join(dir, "tree.db")}` })
+const killTree = async (place: Place, sessions: number) => {
+  const runtime = await Handrail.open(storeOptions(place))
   const root = await runtime.createRoot({ workflowId: "tree", role: "lead", agent: "lead", definition: workflowYaml })
   const child = async (parent: Session): Promise<Session> => {
     const { handoffId } = await parent.handoff({ toRole: "worker" })
@@ -251,4 +256,41 @@ const killTree = async (dir: string, sessions: number) => {
   }
 }
 
-export const handrail: Subject = { name: "handrail", open, rules, history, killTree }
+/** The claimants sit in several runtimes that know of each other by the store alone; the handoff is offered in the first. */
+const contest = async (place: Place, runtimes: number, claimants: number): Promise<Contest> => {
+  const opened: Handrail[] = []
+  const close = async () => {
+    await Promise.all(opened.map((runtime) => runtime.close()))
+  }
+  try {
+    // One after the other: the first makes the tables.
+    for (let at = 0; at < runtimes; at++) opened.push(await Handrail.open(storeOptions(place)))
+    const [first] = opened
+    if (first === undefined) throw new Error("a contest needs a runtime")
+    const root = await first.createRoot({ workflowId: "wf", role: "lead", agent: "lead", definition: workflowYaml })
+    let winner: Session | undefined
+    return {
+      next: async () => {
+        await winner?.fail("the contest is over")
+        const { handoffId } = await root.handoff({ toRole: "worker", summary })
+        const claim = { workflowId: "wf", handoffId, parentSessionId: root.sessionId, role: "worker" }
+        return Array.from({ length: claimants }, (_, claimant) => async () => {
+          const runtime = opened[claimant % runtimes] ?? first
+          try {
+            winner = await runtime.claim({ ...claim, agent: `worker-${claimant}` })
+            return true
+          } catch (error) {
+            if (error instanceof WorkflowError && error.code === "handoff_already_claimed") return false
+            throw error
+          }
+        })
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+export const handrail: Subject = { name: "handrail", open, rules, history, killTree, contest }

@@ -5,9 +5,12 @@
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { arch, cpus, platform } from "node:os"
 import { join } from "node:path"
-import { type Benchmark, benchmarks } from "./benchmarks.ts"
+import type { Benchmark, Context } from "./benchmark.ts"
+import { benchmarks } from "./benchmarks.ts"
 import { handrail } from "./handrail.ts"
-import { helpText, isChosen, type Options, parse } from "./options.ts"
+import { helpText, isWanted, type Options, parse } from "./options.ts"
+import { installPeers, type Peers, peerVersions, startPeers } from "./peers.ts"
+import { openPostgres, type Postgres } from "./postgres.ts"
 import { type Figures, figuresOf, referenceFloor128, renderProfiles, renderTable, unsteady } from "./report.ts"
 import { type Result, runBenchmark } from "./rounds.ts"
 import type { Subject } from "./subject.ts"
@@ -17,10 +20,9 @@ const tmpfsType = 0x01021994
 process.exitCode = await main(process.argv.slice(2), handrail)
 
 async function main(argv: readonly string[], subject: Subject | undefined): Promise<number> {
-  const names = benchmarks.map((benchmark) => benchmark.name)
-  const parsed = parse(argv, names)
+  const parsed = parse(argv, benchmarks)
   if (parsed.kind === "help") {
-    process.stdout.write(helpText(names))
+    process.stdout.write(helpText(benchmarks.map((benchmark) => benchmark.name)))
     return 0
   }
   if (parsed.kind === "mistake") {
@@ -31,18 +33,31 @@ async function main(argv: readonly string[], subject: Subject | undefined): Prom
 }
 
 async function measure(options: Options, subject: Subject | undefined): Promise<number> {
+  const chosen = benchmarks.filter((benchmark) => isWanted(benchmark, options))
+  if (chosen.some(({ isPeer }) => isPeer)) {
+    const missing = installPeers((text) => process.stderr.write(`bench: ${text}\n`))
+    if (missing !== undefined) {
+      process.stderr.write(`bench: ${missing}\n`)
+      return 1
+    }
+  }
   const dir = mkdtempSync(join(options.dir, "handrail-bench-"))
-  const clean = (): void => rmSync(dir, { recursive: true, force: true })
-  const interrupted = (): never => {
-    clean()
-    process.exit(130)
+  const postgres = once(() => openPostgres(options.dir))
+  const peers = once(startPeers)
+  const clean = async (): Promise<void> => {
+    rmSync(dir, { recursive: true, force: true })
+    await peers.close()
+    await postgres.close()
+  }
+  const interrupted = (): void => {
+    void clean().finally(() => process.exit(130))
   }
   process.once("SIGINT", interrupted)
   process.once("SIGTERM", interrupted)
   const onDisk = statfsSync(dir).type !== tmpfsType
   try {
-    const chosen = benchmarks.filter((benchmark) => isChosen(benchmark.name, options.only))
-    const { results, leftOut, failures } = await runAll(chosen, options, dir, subject)
+    const services = { postgres: postgres.open, peers: peers.open }
+    const { results, leftOut, failures } = await runAll(chosen, options, dir, { subject, ...services })
     const figures = figuresOf(results)
     process.stdout.write(`${summary(options, results, figures, leftOut, onDisk)}\n`)
     for (const { name, error } of failures) {
@@ -52,16 +67,34 @@ async function measure(options: Options, subject: Subject | undefined): Promise<
     }
     if (options.json !== undefined) {
       const failed = failures.map(({ name }) => name)
-      writeFileSync(
-        options.json,
-        `${JSON.stringify(document(options, figures, subject, { leftOut, failed, unsteady: unsteady(results), onDisk }), null, 2)}\n`,
-      )
+      const status = { leftOut, failed, unsteady: unsteady(results), onDisk }
+      const about = {
+        subject: subject?.name ?? null,
+        postgres: (await postgres.opened())?.about ?? null,
+        peers: (await peers.opened()) === undefined ? null : peerVersions(),
+      }
+      writeFileSync(options.json, `${JSON.stringify(document(options, figures, status, about), null, 2)}\n`)
     }
     return failures.length === 0 ? 0 : 1
   } finally {
-    clean()
+    await clean()
     process.off("SIGINT", interrupted)
     process.off("SIGTERM", interrupted)
+  }
+}
+
+/** Something that is opened when it is first asked for, and closed only if it was. */
+function once<A extends Postgres | Peers>(start: () => Promise<A>) {
+  let opening: Promise<A> | undefined
+  // That it could not be opened has been reported by whoever asked for it.
+  const opened = async (): Promise<A | undefined> => opening?.catch(() => undefined)
+  return {
+    open: (): Promise<A> => {
+      opening ??= start()
+      return opening
+    },
+    opened,
+    close: async (): Promise<void> => (await opened())?.close(),
   }
 }
 
@@ -76,12 +109,12 @@ async function runAll(
   chosen: readonly Benchmark[],
   { rounds, seconds, quick }: Options,
   dir: string,
-  subject: Subject | undefined,
+  services: Pick<Context, "subject" | "postgres" | "peers">,
 ): Promise<Outcome> {
   const outcome: Outcome = { results: [], leftOut: [], failures: [] }
   for (const benchmark of chosen) {
     try {
-      const result = await runBenchmark(benchmark, { rounds, dir, context: { subject, seconds, quick }, progress })
+      const result = await runBenchmark(benchmark, { rounds, dir, context: { ...services, seconds, quick }, progress })
       if (result !== undefined) outcome.results.push(result)
       if (result === undefined || (benchmark.kind === "system" && result.system.size === 0))
         outcome.leftOut.push(benchmark.name)
@@ -131,13 +164,13 @@ function summary(
 function document(
   { quick, rounds, seconds }: Options,
   { values, ranges, verdicts }: Figures,
-  subject: Subject | undefined,
   status: {
     readonly leftOut: readonly string[]
     readonly failed: readonly string[]
     readonly unsteady: readonly string[]
     readonly onDisk: boolean
   },
+  about: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   return {
     ...values,
@@ -145,7 +178,7 @@ function document(
     targets: verdicts,
     status,
     about: {
-      subject: subject?.name ?? null,
+      ...about,
       quick,
       rounds,
       seconds,

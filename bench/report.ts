@@ -1,7 +1,7 @@
 /**
  * What a run says: figures under stable names for the JSON file, the table and the profile by stage for people.
  */
-import type { Line, Target } from "./benchmarks.ts"
+import type { Line, Target } from "./benchmark.ts"
 import type { Spread } from "./measure.ts"
 import type { Result } from "./rounds.ts"
 
@@ -23,7 +23,7 @@ export interface Figures {
 export const referenceFloor128 = 49_000
 
 const stagePrefix = "stage."
-const stageOrder = ["mailbox", "decide", "encode", "sql", "fsync", "answer"]
+const stageOrder = ["mailbox", "decide", "encode", "pack", "sql", "fsync", "fold", "answer"]
 
 export function figuresOf(results: readonly Result[]): Figures {
   const values: Record<string, number> = {}

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import type { Benchmark, Context } from "./benchmarks.ts"
+import type { Benchmark, Context } from "./benchmark.ts"
 import { type Sample, type Spread, spread, spreadEach } from "./measure.ts"
 
 export interface Result {

@@ -4,9 +4,14 @@
  * `handrail.ts` implements `Subject`; the frame opens it in a fresh directory for every round, takes every time itself
  * and closes it. A capability that is absent is a benchmark that is left out, never one that fails.
  */
-import { latencies, type Sample, warmUpSeconds } from "./measure.ts"
+import { latencies, percentile, type Sample, warmUpSeconds } from "./measure.ts"
 
-export type Store = "sqlite" | "memory"
+/** A new store, and where it is: the directory or the schema is empty and belongs to whoever opens it. */
+export type Place =
+  | { readonly store: "memory" }
+  /** SQLite means `synchronous = FULL`. */
+  | { readonly store: "sqlite"; readonly dir: string }
+  | { readonly store: "postgres"; readonly url: string; readonly schema: string }
 
 /** How long the frame waits for one slice beyond its length before it says that an answer never came. */
 const patienceMs = 60_000
@@ -14,8 +19,8 @@ const patienceMs = 60_000
 export interface Subject {
   readonly name: string
 
-  /** Opens the runtime on a new store; `dir` is empty and belongs to this call. SQLite means `synchronous = FULL`. */
-  open(store: Store, dir: string): Promise<Opened>
+  /** Opens the runtime on a new store. */
+  open(place: Place): Promise<Opened>
 
   /** The pure rules: a function that decides and evolves `count` commands, synchronously. */
   rules?(): (count: number) => void
@@ -23,8 +28,11 @@ export interface Subject {
   /** A workflow with that many committed steps on SQLite, and a fresh one beside it. Built outside the measured time. */
   history?(dir: string, committedSteps: number): Promise<History>
 
-  /** A tree of that many open sessions on SQLite, ready to be killed. Built outside the measured time. */
-  killTree?(dir: string, sessions: number): Promise<Tree>
+  /** A tree of that many open sessions, ready to be killed. Built outside the measured time. */
+  killTree?(place: Place, sessions: number): Promise<Tree>
+
+  /** That many claimants of one handoff, spread over that many runtimes on one store. */
+  contest?(place: Place, runtimes: number, claimants: number): Promise<Contest>
 }
 
 export interface Opened {
@@ -59,9 +67,13 @@ export interface Tree {
   close(): Promise<void>
 }
 
+export interface Contest {
+  /** Ends what the contest before left, offers one handoff and answers the claims of it: each resolves with whether it won. */
+  next(): Promise<ReadonlyArray<() => Promise<boolean>>>
+  close(): Promise<void>
+}
+
 export interface Load {
-  readonly store: Store
-  readonly dir: string
   readonly workflows: number
   readonly seconds: number
 }
@@ -71,12 +83,64 @@ export interface Load {
  * the measured window, in the steady state: nobody stops before the window has closed.
  * `lifecycles_per_s`, `p50_ms` and `p99_ms` of a lifecycle, and `stage.*_us` when the subject tells its stages.
  */
-export async function concurrent(subject: Pick<Subject, "open">, load: Load): Promise<Sample> {
-  const opened = await subject.open(load.store, load.dir)
+export async function concurrent(opening: Promise<Opened>, load: Load): Promise<Sample> {
+  const opened = await opening
   try {
     return await drive(opened, load)
   } finally {
     await opened.close()
+  }
+}
+
+/**
+ * Contest after contest: all claims are sent at once, and each is timed to its verdict. `p50_ms` and `p99_ms` of the verdicts,
+ * `contests_per_s` of the time in which claims were under way. Fails unless exactly one claim of each contest won.
+ */
+export async function contested(opening: Promise<Contest>, seconds: number): Promise<Sample> {
+  const contest = await opening
+  try {
+    const measuredFrom = performance.now() + warmUpSeconds(seconds) * 1000
+    const measuredUntil = measuredFrom + seconds * 1000
+    const taken: number[] = []
+    let contests = 0
+    let elapsed = 0
+    while (performance.now() < measuredUntil || contests === 0) {
+      const claims = await contest.next()
+      const start = performance.now()
+      const verdicts = await within(
+        patienceMs,
+        Promise.all(claims.map(async (claim) => ({ won: await claim(), ms: performance.now() - start }))),
+      )
+      const end = performance.now()
+      const winners = verdicts.filter(({ won }) => won).length
+      if (winners !== 1) throw new Error(`a contested handoff went to ${winners} claimants`)
+      if (start < measuredFrom) continue
+      contests++
+      elapsed += end - start
+      for (const { ms } of verdicts) taken.push(ms)
+    }
+    return {
+      p50_ms: percentile(taken, 0.5),
+      p99_ms: percentile(taken, 0.99),
+      contests_per_s: (contests / elapsed) * 1000,
+    }
+  } finally {
+    await contest.close()
+  }
+}
+
+/** The size of the tree that is killed, on every store. */
+export const killedSessions = 10_000
+
+/** From the command to its answer: by then the whole tree is fenced, and that is durable. `ms`. */
+export async function killed(building: Promise<Tree>): Promise<Sample> {
+  const tree = await building
+  try {
+    const before = performance.now()
+    await tree.kill()
+    return { ms: performance.now() - before }
+  } finally {
+    await tree.close()
   }
 }
 

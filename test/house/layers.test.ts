@@ -1,6 +1,6 @@
 /** The layer rule and the house's bans, held over src; and each of them shown to fail on a planted violation. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, sep } from "node:path"
 import { describe, expect, test } from "vitest"
 import { unusedExports } from "./exports.ts"
 import { packageFile, root } from "./package.ts"
@@ -11,6 +11,8 @@ const sourcesIn = (folder: string): ReadonlyArray<Source> =>
     ? []
     : readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile() && /\.m?ts$/.test(entry.name))
+        // bench/peers is a package of its own, and has its own where it is installed.
+        .filter((entry) => !entry.parentPath.split(sep).includes("node_modules"))
         .map((entry) => join(entry.parentPath, entry.name))
         .map((file) => ({ path: file.slice(root.length).replaceAll("\\", "/"), text: readFileSync(file, "utf8") }))
 
