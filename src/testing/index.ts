@@ -3,6 +3,7 @@
  *
  * - The **model**: an independent, plain implementation of semantics.md, with arbitraries for definitions and commands. `run`
  *   sends one drawn sequence to it and to a system, and compares answers and all that can be seen after every command.
+ * - The **checkers**: whether a history, recorded at the client's edge, is linearizable: every handoff, resource and ledger in it.
  * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
  * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with concurrent
  *   writers and faults at every statement. `wrongStores` are what it must find wanting.
@@ -11,6 +12,15 @@
  */
 
 export { type Problem, type Verification, verifyTenant, verifyWorkflow } from "../runtime/verify.ts"
+export {
+  checkHistory,
+  type HistoryReport,
+  type HistoryRules,
+  type PartVerdict,
+} from "./checkers/checkHistory.ts"
+export { HistoryRecorder, type Outcome, type Recorded, recordRefusal } from "./checkers/history.ts"
+export { checkLinearizable, type Model, type Operation, type Verdict } from "./checkers/linearizable.ts"
+export type { ResourceMode } from "./checkers/resourceModel.ts"
 export type { Clause } from "./conformance/Clause.ts"
 export {
   type ClauseResult,
