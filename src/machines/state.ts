@@ -168,8 +168,13 @@ export interface Birth {
   readonly deadline: number | null
 }
 
+// Written out, as a session is: a literal that spreads an object and adds two dozen members takes V8 100 µs.
 export const emptyState = (birth: Birth): State => ({
-  ...birth,
+  workflowId: birth.workflowId,
+  rules: birth.rules,
+  rootSessionId: birth.rootSessionId,
+  createdAt: birth.createdAt,
+  deadline: birth.deadline,
   seq: 0,
   status: "active",
   endedAt: null,
