@@ -69,24 +69,27 @@ const runsFromSource = (check: Check): boolean => check === contract || check.fi
 
 /**
  * What does not compile of the mutants, by name. They are compiled many at once, each where its edits leave those of the others
- * alone; only a batch that does not compile is looked at one by one.
+ * alone; a batch that does not compile is halved until it is known whose fault it is.
  */
 const complaintsOf = (copy: Copy, known: ReadonlySet<string>): ReadonlyMap<string, string> => {
   const found = new Map<string, string>()
-  const news = (): string | undefined => copy.build().find((line) => !known.has(line))
+  const search = (batch: ReadonlyArray<Mutant>): void => {
+    for (const mutant of batch) copy.apply(mutant)
+    const complaint = copy.complaints().find((line) => !known.has(line))
+    copy.restore()
+    if (complaint === undefined) return
+    const [first, ...rest] = batch
+    if (first !== undefined && rest.length === 0) return void found.set(first.name, complaint)
+    search(batch.slice(0, batch.length >> 1))
+    search(batch.slice(batch.length >> 1))
+  }
   let left = chosen
   while (left.length > 0) {
     const batch = left.filter((mutant) => copy.apply(mutant) === undefined)
+    copy.restore()
     // What can't be applied even alone is said when it is its turn.
     if (batch.length === 0) break
-    const isWell = news() === undefined
-    copy.restore()
-    for (const mutant of isWell ? [] : batch) {
-      copy.apply(mutant)
-      const complaint = news()
-      if (complaint !== undefined) found.set(mutant.name, complaint)
-      copy.restore()
-    }
+    search(batch)
     left = left.filter((mutant) => !batch.includes(mutant))
   }
   return found
@@ -133,7 +136,8 @@ const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)
 const say = (line: string): void => (values.json ? console.error(line) : console.log(line))
 
 const run = async (copy: Copy): Promise<ReadonlyArray<Outcome>> => {
-  const known = new Set(copy.build())
+  copy.build()
+  const known = new Set(copy.complaints())
   for (const complaint of known) say(`does not compile, as it is: ${complaint}`)
   const red = await redBefore(copy)
   for (const [check, why] of red) say(`red as it is: ${check}: ${why}`)

@@ -179,7 +179,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     breaks: "The descendants of a session that was killed alone can't be killed with it.",
     rule: "§8",
     find: `command.scope === "subtree" && hasLiveDescendant(state, session))`,
-    replace: `command.scope === "workflow" && hasLiveDescendant(state, session))`,
+    replace: `command.scope === "subtree" && command.reason === "" && hasLiveDescendant(state, session))`,
     checks: [contract],
   }),
   kill({

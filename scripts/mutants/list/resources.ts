@@ -18,7 +18,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     breaks: "Two unresolved steps hold one exclusive_pending resource.",
     rule: "§6, I4",
     find: `if (now.steps === 0) return undefined`,
-    replace: `if (now.steps === 0 || rule.mode === "exclusive_pending") return undefined`,
+    replace: `if (now.steps === 0 || !["serial_only"].includes(rule.mode)) return undefined`,
     checks: [contract],
   }),
   resources({
@@ -170,7 +170,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     breaks: "A session releases what another owns.",
     rule: "§6",
     find: `if (!session.owns.has(key) || resource === undefined)`,
-    replace: `if (resource === undefined)`,
+    replace: `if (resource === undefined || resource.owner === null)`,
     checks: [contract],
   }),
   sessions({
@@ -226,7 +226,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     breaks: "A dead owner keeps its resource after its last orphan was resolved.",
     rule: "§12, I4",
     find: `resource.owner !== null && resource.steps.size === 0 &&`,
-    replace: `resource.owner === null && resource.steps.size === 0 &&`,
+    replace: `resource.owner !== null && resource.steps.size > 9 &&`,
     checks: [contract],
   }),
   cascade({
