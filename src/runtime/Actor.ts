@@ -13,11 +13,11 @@ import type { Command } from "../machines/commands.ts"
 import type { Decision, Facts } from "../machines/decide/context.ts"
 import { isDue } from "../machines/decide/deadlines.ts"
 import { decide, decideBirth } from "../machines/decide/index.ts"
-import { needs, needsAlso, presumedNew } from "../machines/decide/needs.ts"
+import { isBehind, needs, needsAlso, presumedNew } from "../machines/decide/needs.ts"
 import type { EventBody, JournalEvent } from "../machines/events.ts"
 import { evolve, birth as stateBefore } from "../machines/evolve/index.ts"
 import type { Json, Tenant, WorkflowId } from "../machines/ids.ts"
-import { type AnswerRow, type ArchiveRefs, emptyArchive, mergeArchives } from "../machines/projection.ts"
+import { type AnswerRow, type Archive, type ArchiveRefs, emptyArchive, mergeArchives } from "../machines/projection.ts"
 import { takeSnapshot } from "../machines/snapshot.ts"
 import { openThings, type State } from "../machines/state.ts"
 import type { ActorHost } from "./ActorHost.ts"
@@ -31,13 +31,6 @@ import type { CommandWork, Work } from "./Work.ts"
 /** `ready` decides; `loading` and `looking` wait for the store; `stale` has to load before it decides. */
 type Phase = "stale" | "loading" | "ready" | "looking"
 
-export interface LoadedState {
-  readonly state: State
-  readonly hash: string
-  /** The sequence that the stored snapshot covers; 0 without one. */
-  readonly snapshotSeq: number
-}
-
 const tickCommand = (workflowId: WorkflowId): Command => ({ _tag: "tick", workflowId })
 
 export class Actor {
@@ -48,8 +41,6 @@ export class Actor {
   #state: State | undefined
   #hash = genesisHash
   #snapshotSeq = 0
-  /** The last sequence that is known to be durable. */
-  #durableSeq = 0
   /** What `wakeAt` says in the store; undefined when it isn't known. */
   #wakeAt: number | null | undefined
   #mailbox: Array<Work> = []
@@ -170,9 +161,8 @@ export class Actor {
     if (this.#fireDeadlines(now)) work.readBack = false
     const state = this.#state
     if (work._tag === "query") {
-      const missing = state === undefined
-      const error = missing ? this.#notFound() : undefined
-      this.#batch().outcomes.push({ work, error, answer: missing ? undefined : work.read(state) })
+      const error = state === undefined ? this.#notFound() : undefined
+      this.#batch().outcomes.push({ work, error, answer: state === undefined ? undefined : work.read(state) })
       return true
     }
     const refs = this.#missing(work)
@@ -197,12 +187,9 @@ export class Actor {
       state === undefined
         ? decideBirth(this.workflowId, work.command, work.birth?.rules, facts)
         : decide(state, work.command, facts)
-    const presumed =
-      decision._tag === "refused" && decision.events.length === 0 && !work.readBack && state !== undefined
-        ? presumedNew(state, work.command)
-        : undefined
-    if (presumed !== undefined) {
-      this.#lookUp(work, presumed)
+    const doubted = decision.events.length === 0 && remembered === undefined ? this.#doubted(work, decision) : undefined
+    if (doubted !== undefined) {
+      this.#lookUp(work, doubted)
       return false
     }
     this.#carryOut(work, decision, now)
@@ -297,9 +284,18 @@ export class Actor {
   #missing(work: CommandWork): ArchiveRefs | undefined {
     if (work.readBack) return work.archive === undefined ? undefined : needsAlso(work.command, work.archive)
     const refs = this.#state === undefined ? undefined : needs(this.#state, work.command)
-    const askKey = work.key !== undefined && this.#state !== undefined && !this.#answers.knows(work.key)
-    if (!askKey) return refs
-    return { ...refs, answers: [work.key] }
+    if (work.key === undefined || this.#state === undefined) return refs
+    return refs === undefined && this.#answers.knows(work.key) ? undefined : { ...refs, answers: [work.key] }
+  }
+
+  /**
+   * What a decision that changes nothing has presumed: that an id is new, and that the key is, because every key of a workflow
+   * that was born here is known. But another runtime may have carried out what changed nothing either, and then no conflict tells.
+   */
+  #doubted(work: CommandWork, decision: Decision<unknown>): ArchiveRefs | undefined {
+    if (work.readBack || this.#state === undefined) return undefined
+    const ids = decision._tag === "refused" ? presumedNew(this.#state, work.command) : undefined
+    return work.key === undefined || work.command._tag === "attach" ? ids : { ...ids, answers: [work.key] }
   }
 
   /** Reads rows back. They must include everything decided so far, so the present batch has to be durable first. */
@@ -311,7 +307,8 @@ export class Actor {
         if (error !== undefined) {
           this.#mailbox.shift()
           work.settle(fromStorage(error), undefined)
-        } else {
+        } else if (this.#isOvertaken(work, archive)) this.#forget()
+        else {
           work.archive = mergeArchives(work.archive, archive)
           work.readBack = true
         }
@@ -319,6 +316,13 @@ export class Actor {
       })
     }
     if (this.#pending === undefined && this.#inFlight === undefined) this.#runWhenDurable()
+  }
+
+  /** The store is ahead of the state: it is read again, as often as a command is decided again for the same reason. */
+  #isOvertaken(work: Work, archive: Archive): boolean {
+    if (this.#state === undefined || !isBehind(this.#state, archive)) return false
+    work.tries += 1
+    return work.tries <= limits.conflictRetries
   }
 
   #whenDurable: (() => void) | undefined
@@ -382,7 +386,6 @@ export class Actor {
     if (batch === undefined) throw new Error("no batch is in flight")
     this.#inFlight = undefined
     if (result._tag !== "appended") return this.#overtaken(batch, result)
-    this.#durableSeq = batch.expectedSeq + batch.entries.length
     if (batch.snapshot !== undefined) this.#snapshotSeq = batch.snapshot.seq
     if (batch.entries.length > 0) this.#host.announce(this)
     const stages = this.#host.stages
@@ -402,6 +405,8 @@ export class Actor {
     this.#pending = undefined
     this.#forget()
     this.#mailbox = again.concat(this.#mailbox)
+    // It may have been written all the same, and then its readers wait for it.
+    this.#host.announce(this)
     batch?.fail(fromStorage(error))
     waiting?.settle(fromStorage(error), undefined)
     this.#next()
@@ -462,7 +467,6 @@ export class Actor {
     this.#state = undefined
     this.#hash = genesisHash
     this.#snapshotSeq = 0
-    this.#durableSeq = 0
     this.#wakeAt = undefined
     this.#answers = new AnswerCache()
   }
@@ -483,14 +487,8 @@ export class Actor {
         this.#state = loaded.state
         this.#hash = loaded.hash
         this.#snapshotSeq = loaded.snapshotSeq
-        this.#durableSeq = loaded.state.seq
       }
       this.#drain()
     })
-  }
-
-  /** The last durable sequence: where a reader of events may have to go. */
-  get durableSeq(): number {
-    return this.#durableSeq
   }
 }

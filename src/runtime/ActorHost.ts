@@ -3,10 +3,18 @@
 import type { NewIds } from "../machines/decide/context.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
 import type { Archive, ArchiveRefs } from "../machines/projection.ts"
-import type { Actor, LoadedState } from "./Actor.ts"
+import type { State } from "../machines/state.ts"
+import type { Actor } from "./Actor.ts"
 import type { WorkflowError } from "./errors.ts"
 import type { StorageError } from "./Journal.ts"
 import type { Stages } from "./Stages.ts"
+
+export interface LoadedState {
+  readonly state: State
+  readonly hash: string
+  /** The sequence that the stored snapshot covers; 0 without one. */
+  readonly snapshotSeq: number
+}
 
 export interface ActorHost {
   /** Measures the stages of a command; undefined where nobody asked for it. */

@@ -13,7 +13,7 @@ import type { Tenant, WorkflowId } from "../machines/ids.ts"
 import type { Rules } from "../machines/rules.ts"
 import { restoreSnapshot, type StoredState, snapshotVersion } from "../machines/snapshot.ts"
 import type { State } from "../machines/state.ts"
-import type { LoadedState } from "./Actor.ts"
+import type { LoadedState } from "./ActorHost.ts"
 import {
   type Entry,
   genesisHash,

@@ -136,3 +136,17 @@ export const needsAlso = (command: Command, archive: Archive): ArchiveRefs | und
   const killId = archive.sessions.get(command.sessionId)?.killId
   return killId === null || killId === undefined || archive.kills.has(killId) ? undefined : { kills: [killId] }
 }
+
+/**
+ * Rows of something open that the state does not hold: another writer has gone on since the state was read. What has ended
+ * is the only thing that may be read back, so a decision on such rows would mix two moments.
+ */
+export const isBehind = (state: State, archive: Archive): boolean => {
+  for (const row of archive.sessions.values())
+    if (row.status === "active" && row.workflowId === state.workflowId && !state.sessions.has(row.sessionId))
+      return true
+  for (const row of archive.handoffs.values())
+    if (openHandoffs.has(row.status) && !state.handoffs.has(row.handoffId)) return true
+  return false
+}
+const openHandoffs: ReadonlySet<string> = new Set(["offered", "claimed", "in_progress"])
