@@ -27,7 +27,7 @@ import { Loader } from "./Loader.ts"
 import { limits } from "./limits.ts"
 import { Registry } from "./Registry.ts"
 import { StageClock, Stages, type StageTotals } from "./Stages.ts"
-import type { Settle, Work } from "./Work.ts"
+import type { Settle } from "./Work.ts"
 
 /** What goes with a command beside its content. */
 export interface Submission {
@@ -135,42 +135,49 @@ const make = Effect.gen(function* () {
     wakeUp.openUnsafe()
   }
 
-  /** What is refused here was never counted: the count must come back to 0, or `close` would wait for nobody. */
-  const enqueue = (tenant: Tenant, workflowId: WorkflowId, settle: Settle, work: (counted: Settle) => Work): void => {
-    if (closing) return settle(closedError(), undefined)
-    if (counts.waiting >= limits.waiting)
-      return settle(fail("overloaded", `${limits.waiting} commands wait in this runtime.`), undefined)
+  /**
+   * Counts a command or question until it is answered, or refuses it at once. What is refused here was never counted: the count
+   * must come back to 0, or `close` would wait for nobody; and what was counted is answered, also while closing.
+   */
+  const admit = (settle: Settle): Settle | undefined => {
+    if (closing || counts.waiting >= limits.waiting) {
+      settle(
+        closing ? closedError() : fail("overloaded", `${limits.waiting} commands wait in this runtime.`),
+        undefined,
+      )
+      return undefined
+    }
     counts.waiting += 1
-    const counted: Settle = (error, answer) => {
+    return (error, answer) => {
       counts.waiting -= 1
       settle(error, answer)
     }
-    registry.actor(tenant, workflowId).submit(work(counted))
   }
 
-  const submit: GovernanceService["submit"] = (command, submission, settle) => {
+  const submit: GovernanceService["submit"] = (command, submission, told) => {
     const { tenant, actor, key, birth } = submission
-    const workflowId = workflowOf(command) ?? submission.workflowId ?? locatedOf(registry, tenant, command)
-    if (workflowId === undefined) return locateThen(command, submission, settle)
+    const settle = admit(told)
+    if (settle === undefined) return
     const fingerprint = key === undefined ? "" : sha256Hex(canonicalJson(command))
-    enqueue(tenant, workflowId, settle, (counted) => ({
-      _tag: "command",
-      command,
-      actor,
-      key,
-      fingerprint,
-      birth,
-      settle: counted,
-      tries: 0,
-      archive: undefined,
-      readBack: false,
-    }))
-  }
-  const locateThen = (command: Command, submission: Submission, settle: Settle): void => {
+    const enqueue = (workflowId: WorkflowId): void =>
+      registry.actor(tenant, workflowId).submit({
+        _tag: "command",
+        command,
+        actor,
+        key,
+        fingerprint,
+        birth,
+        settle: remembering(registry, tenant, workflowId, command, settle),
+        tries: 0,
+        archive: undefined,
+        readBack: false,
+      })
+    const workflowId = workflowOf(command) ?? submission.workflowId ?? locatedOf(registry, tenant, command)
+    if (workflowId !== undefined) return enqueue(workflowId)
     const sessionId = sessionOf(command)
     if (sessionId === undefined) return settle(fail("invalid_request", "The command names no workflow."), undefined)
-    runFork(locate(submission.tenant, sessionId)).addObserver((exit) => {
-      if (Exit.isSuccess(exit)) submit(command, { ...submission, workflowId: exit.value }, settle)
+    runFork(locate(tenant, sessionId)).addObserver((exit) => {
+      if (Exit.isSuccess(exit)) enqueue(exit.value)
       else settle(errorOf(exit), undefined)
     })
   }
@@ -200,16 +207,13 @@ const make = Effect.gen(function* () {
 
   const query: GovernanceService["query"] = <A>(tenant: Tenant, workflowId: WorkflowId, read: (state: State) => A) =>
     Effect.callback<A, WorkflowError>((resume) => {
-      const told: Settle = (error, answer) =>
-        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error))
-      enqueue(tenant, workflowId, told, (settle) => ({
-        _tag: "query",
-        read,
-        settle,
-        tries: 0,
-        archive: undefined,
-        readBack: false,
-      }))
+      const settle = admit((error, answer) =>
+        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error)),
+      )
+      if (settle === undefined) return
+      registry
+        .actor(tenant, workflowId)
+        .submit({ _tag: "query", read, settle, tries: 0, archive: undefined, readBack: false })
     })
 
   const reader: GovernanceService["reader"] = (tenant, workflowId, after) =>
@@ -323,6 +327,21 @@ const sessionOf = (command: Command): SessionId | undefined => ("sessionId" in c
 const locatedOf = (registry: Registry, tenant: Tenant, command: Command): WorkflowId | undefined => {
   const sessionId = sessionOf(command)
   return sessionId === undefined ? undefined : registry.locate(tenant, sessionId)
+}
+
+/** Notes where a new session is, so that its first command need not ask the store. */
+const remembering = (
+  registry: Registry,
+  tenant: Tenant,
+  workflowId: WorkflowId,
+  command: Command,
+  settle: Settle,
+): Settle => {
+  if (command._tag !== "createRoot" && command._tag !== "claim") return settle
+  return (error, answer) => {
+    if (error === undefined) registry.remember(tenant, (answer as Answers["claim"]).sessionId, workflowId)
+    settle(error, answer)
+  }
 }
 
 const broken = new StorageUnavailable({ detail: "The store failed in a way that it should not.", reason: "defect" })

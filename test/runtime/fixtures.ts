@@ -24,7 +24,9 @@ preflight_timeout: 3s
 /** A place that is removed, and runtimes that are closed, when the test ends. */
 export const placed = (make: () => Place): Place => {
   const place = make()
-  onTestFinished(() => place.remove())
+  onTestFinished(async () => {
+    await place.remove()
+  })
   return place
 }
 export const opened = async (...args: Parameters<typeof openRuntime>): Promise<Opened> => {

@@ -107,5 +107,6 @@ const forgets = async (makePlace: (typeof places)[number][1]): Promise<void> => 
   await client.receipt({ sessionId: root.sessionId, receipts: [{ stepId: step?.stepId ?? "", outcome: "committed" }] })
   expect(await client.receipt(unknown, key("k1"))).toEqual(told)
 }
-it("on memory the key of a command that changed nothing is remembered too", () => forgets(places[0][1]))
-it("on sqlite the key of a command that changed nothing is remembered too", () => forgets(places[1][1]))
+it.each(places)("on %s the key of a command that changed nothing is remembered too", (_, makePlace) =>
+  forgets(makePlace),
+)

@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Clock, Effect, Exit, Layer, ManagedRuntime } from "effect"
+import { postgres } from "../../src/adapters/kysely/postgres.ts"
 import { type SqliteOptions, sqlite } from "../../src/adapters/kysely/sqlite.ts"
 import { makeMemoryStore, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
 import { Tenant } from "../../src/machines/ids.ts"
 import { EmbeddedClient } from "../../src/runtime/EmbeddedClient.ts"
 import { Governance, type GovernanceService } from "../../src/runtime/Governance.ts"
 import { Journal, type StorageError } from "../../src/runtime/Journal.ts"
+import { dropSchema, freshSchema, postgresUrl } from "../postgres/database.ts"
 import type { VirtualClock } from "./VirtualClock.ts"
 
 export const tenant = Tenant.make("default")
@@ -54,10 +56,10 @@ export const openRuntime = async (
 /** A place where several runtimes can meet. */
 export interface Place {
   readonly name: string
-  /** Undefined for memory. */
+  /** Of SQLite only. */
   readonly filename: string | undefined
   layer(options?: Partial<SqliteOptions>): Layer.Layer<Journal, StorageError>
-  remove(): void
+  remove(): Promise<unknown>
 }
 
 export const memoryPlace = (): Place => {
@@ -66,7 +68,7 @@ export const memoryPlace = (): Place => {
     name: "memory",
     filename: undefined,
     layer: () => Layer.sync(Journal, () => memoryJournal(store)),
-    remove: () => {},
+    remove: async () => {},
   }
 }
 
@@ -77,11 +79,23 @@ export const sqlitePlace = (): Place => {
     name: "sqlite",
     filename,
     layer: (options) => sqlite({ ...options, filename }),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove: async () => rmSync(directory, { recursive: true, force: true }),
   }
 }
 
-export const places = [
+/** A schema of its own in the Postgres that the tests use. */
+const postgresPlace = (url: string) => (): Place => {
+  const schema = freshSchema()
+  return {
+    name: "postgres",
+    filename: undefined,
+    layer: () => postgres({ url, schema, maxConnections: 4 }),
+    remove: () => dropSchema(url, schema),
+  }
+}
+
+export const places: ReadonlyArray<readonly [name: string, make: () => Place]> = [
   ["memory", memoryPlace],
   ["sqlite", sqlitePlace],
-] as const
+  ...(postgresUrl === undefined ? [] : [["postgres", postgresPlace(postgresUrl)] as const]),
+]
