@@ -63,6 +63,15 @@ export class EmbeddedClient implements Client {
     this.#options = options
   }
 
+  /** The runtime below, for hosts that ask it what the `Client` has no word for. */
+  get host(): Pick<EmbeddedOptions, "governance" | "run"> {
+    return this.#options
+  }
+  /** The same runtime for another tenant. Closing that client leaves the runtime open. */
+  forTenant(tenant: Tenant): EmbeddedClient {
+    return new EmbeddedClient({ ...this.#options, tenant, close: async () => {} })
+  }
+
   async createRoot(input: CreateRootInput, options?: CallOptions): Promise<Session> {
     return new Session(this, (await this.openRoot(input, options)).opened)
   }

@@ -1,0 +1,122 @@
+/** `/openapi.json`: what `effect` makes of the definition, with the security, headers and examples that it has no words for. */
+import { Context } from "effect"
+import { HttpApi, OpenApi } from "effect/http-api"
+import { routes } from "../routes.ts"
+import { Access, explanations, type Rule } from "./Access.ts"
+import { Api } from "./Api.ts"
+import { problemCodes } from "./problems.ts"
+
+/** Any part of the document: JSON that is looked at member by member. */
+type Json = Record<string, unknown>
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+const objectsIn = (value: unknown): ReadonlyArray<Json> =>
+  isObject(value) ? Object.values(value).filter(isObject) : []
+
+const securitySchemes = {
+  apiKey: {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "hrk_…",
+    description: "An API key of a tenant, with scopes. On loopback, while no key was made, none is needed.",
+  },
+  sessionToken: {
+    type: "apiKey",
+    in: "header",
+    name: "Handrail-Session",
+    description: "The token that a session got when it was created: proves that the caller is that session.",
+  },
+}
+const security: Readonly<Record<Rule, ReadonlyArray<Readonly<Record<string, ReadonlyArray<string>>>>>> = {
+  open: [{}, { apiKey: [] }],
+  enter: [{ apiKey: [] }],
+  list: [{ apiKey: [] }],
+  operate: [{ apiKey: [] }],
+  act: [{ apiKey: [], sessionToken: [] }, { apiKey: [] }],
+  look: [{ apiKey: [], sessionToken: [] }, { apiKey: [] }],
+  watch: [{ apiKey: [], sessionToken: [] }, { apiKey: [] }],
+  settle: [{ apiKey: [], sessionToken: [] }, { apiKey: [] }],
+}
+
+const sequenceHeader = {
+  "Handrail-Seq": { description: "The workflow's sequence as of this answer.", schema: { type: "integer" } },
+}
+const retryHeader = { "Retry-After": { description: "Seconds.", schema: { type: "integer" } } }
+
+let made: Json | undefined
+
+/** Made once; not to be changed. */
+export const openApiDocument = (): Json => {
+  made ??= make()
+  return made
+}
+
+const make = (): Json => {
+  const rules = new Map<string, Rule>()
+  HttpApi.reflect(Api, {
+    onGroup: () => {},
+    onEndpoint: ({ group, endpoint, mergedAnnotations }) => {
+      const rule = Context.getOrUndefined(mergedAnnotations, Access)
+      if (rule !== undefined) rules.set(`${group.identifier}.${endpoint.identifier}`, rule)
+    },
+  })
+  // A copy as plain JSON: what is added below stays ours.
+  const document: Json = JSON.parse(JSON.stringify(OpenApi.fromApi(Api)))
+  for (const path of objectsIn(document.paths)) for (const operation of objectsIn(path)) finish(operation, rules)
+  if (isObject(document.components)) document.components.securitySchemes = securitySchemes
+  return document
+}
+
+const finish = (operation: Json, rules: ReadonlyMap<string, Rule>): void => {
+  const id = String(operation.operationId)
+  const rule = rules.get(id) ?? "operate"
+  operation.operationId = id.slice(id.indexOf(".") + 1)
+  operation.security = security[rule]
+  operation.description = explanations[rule]
+  if (isObject(operation.requestBody))
+    operation.requestBody.required = !routes.some((route) => route.id === operation.operationId && route.isBodyOptional)
+  // The security scheme says it already, and a document may say it only once.
+  if (Array.isArray(operation.parameters))
+    operation.parameters = operation.parameters.filter(
+      (one) => !isObject(one) || (one.name !== "handrail-session" && one.name !== "accept"),
+    )
+  if (isObject(operation.responses))
+    for (const [status, response] of Object.entries(operation.responses)) {
+      if (!isObject(response)) continue
+      if (status.startsWith("2")) response.headers = rule === "open" || rule === "list" ? {} : sequenceHeader
+      if (status === "503" || status === "429") response.headers = retryHeader
+      addExamples(Number(status), response)
+      if (operation.operationId === "events" && status === "200") addStream(response)
+    }
+}
+
+/** One example a status: the first code that the operation can answer it with. */
+const addExamples = (status: number, response: Json): void => {
+  const content = isObject(response.content) ? response.content["application/problem+json"] : undefined
+  if (!isObject(content) || !isObject(content.schema)) return
+  const code = firstCode(content.schema)
+  const entry = code === undefined ? undefined : Object.entries(problemCodes).find(([name]) => name === code)?.[1]
+  if (code === undefined || entry === undefined) return
+  const { title, retryable } = entry
+  content.examples = {
+    [code]: { value: { type: `urn:handrail:problem:${code}`, title, status, code, detail: title, retryable } },
+  }
+}
+
+const firstCode = (schema: Json): string | undefined => {
+  const properties = isObject(schema.properties) ? schema.properties : {}
+  const text = JSON.stringify(properties.code ?? null)
+  return /"enum":\["([a-z_]+)"/.exec(text)?.[1]
+}
+
+const addStream = (response: Json): void => {
+  if (!isObject(response.content)) return
+  response.content["text/event-stream"] = {
+    schema: {
+      type: "string",
+      description:
+        "Server-sent events: `id` is the sequence, `event` the type, `data` an Event as JSON. Comments keep a quiet stream alive; " +
+        "it resumes after `Last-Event-ID`.",
+    },
+    examples: { killed: { value: 'id: 7\nevent: killed\ndata: {"seq":7,"type":"killed"}\n\n' } },
+  }
+}
