@@ -154,7 +154,9 @@ function summary(
   }
   if (leftOut.length > 0) notes.push(`The system was not measured in: ${leftOut.join(", ")}.`)
   if (!onDisk)
-    notes.push("The files were in memory (tmpfs): syncing cost nothing, no SQLite figure means anything. Use --dir.")
+    notes.push(
+      "The files were in memory (tmpfs): syncing cost nothing, no SQLite or Postgres figure means anything. Use --dir.",
+    )
   if (quick) notes.push("--quick: to see that it runs, not to quote.")
   parts.push(notes.join("\n"))
   return parts.join("\n\n")
