@@ -118,6 +118,8 @@ export const runFault = async (
   const tsx = pathToFileURL(join(root, "node_modules", "tsx", "dist", "loader.mjs")).href
   const child = spawn(process.execPath, ["--import", tsx, join(folder, file)], {
     cwd,
+    // What a page says of Postgres runs on the one of the tests.
+    env: { ...process.env, DATABASE_URL: process.env.HANDRAIL_TEST_POSTGRES },
     stdio: ["ignore", "pipe", "pipe"],
   })
   let output = ""
