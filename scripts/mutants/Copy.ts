@@ -19,8 +19,10 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { ContractProcess } from "./ContractProcess.ts"
 import { type Judgement, judge, type Report } from "./judge.ts"
-import { applied, type Check, type Mutant } from "./Mutant.ts"
+import { applied, type Check, contract, type Mutant } from "./Mutant.ts"
+import { testEnvironment } from "./testEnvironment.ts"
 
 const reporter = fileURLToPath(new URL("FailureReporter.ts", import.meta.url))
 /** A mutant that never comes back: longer than any check takes by far. */
@@ -30,6 +32,7 @@ export class Copy {
   readonly #root: string
   readonly #folder: string
   #changed = new Map<string, string>()
+  readonly #contract: ContractProcess
   #kill: (() => void) | undefined
 
   /** `committed` takes what the last commit holds: somebody else's half-done work may stand in the checkout. */
@@ -40,6 +43,7 @@ export class Copy {
     else copyFiles(root, this.#folder)
     this.#linkPackages()
     this.#loosenTypes()
+    this.#contract = new ContractProcess(this.#folder)
     // It would compile before each run; here that is done when a check needs it.
     writeFileSync(join(this.#folder, "scripts", "vitest-setup.mjs"), "export default () => {}\n")
   }
@@ -54,15 +58,21 @@ export class Copy {
     if ("problem" in result) return result.problem
     for (const [file, text] of result.texts) {
       if (!this.#changed.has(file)) this.#changed.set(file, this.read(file))
-      writeFileSync(join(this.#folder, file), text)
+      this.#write(file, text)
     }
     return undefined
   }
 
   /** Puts the source back as it was. */
   restore(): void {
-    for (const [file, text] of this.#changed) writeFileSync(join(this.#folder, file), text)
+    for (const [file, text] of this.#changed) this.#write(file, text)
     this.#changed.clear()
+  }
+
+  #write(file: string, text: string): void {
+    const path = join(this.#folder, file)
+    writeFileSync(path, text)
+    this.#contract.changed(path)
   }
 
   /** What the compiler says of the source as it is now. */
@@ -79,6 +89,11 @@ export class Copy {
 
   #node(args: ReadonlyArray<string>): { readonly stdout: string } {
     return spawnSync(process.execPath, args, { cwd: this.#folder, encoding: "utf8" })
+  }
+
+  /** Runs one check; its first failure ends it. */
+  check(check: Check): Promise<Judgement> {
+    return check === contract ? this.#contract.judge() : this.run([check], true)
   }
 
   /** Runs checks in one go of vitest, the first failure of which ends it where `bail` is said. */
@@ -107,15 +122,7 @@ export class Copy {
     ms: number,
   ): Promise<{ readonly code: number | null; readonly isLate: boolean }> {
     return new Promise((resolve) => {
-      const env = {
-        ...process.env,
-        CI: "true",
-        HANDRAIL_PROPERTY_SHRINK: "0",
-        HANDRAIL_TEST_STORES: "sqlite",
-        HANDRAIL_MUTANT_REPORT: output,
-      }
-      for (const name of ["HANDRAIL_PROPERTY_SEED", "HANDRAIL_PROPERTY_PATH", "HANDRAIL_PROPERTY_RUNS"])
-        Reflect.deleteProperty(env, name)
+      const env = { ...testEnvironment(), HANDRAIL_MUTANT_REPORT: output }
       // A group of its own: what a test has started must end with it.
       const child = spawn(process.execPath, args, { cwd: this.#folder, env, stdio: "ignore", detached: true })
       let isLate = false
@@ -137,6 +144,7 @@ export class Copy {
 
   remove(): void {
     this.#kill?.()
+    this.#contract.stop()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 

@@ -33,7 +33,7 @@ export interface Mutant {
   readonly equivalent?: string
 }
 
-/** The model and all invariants over the runtime on memory: the widest net that is fast. */
+/** The model and all invariants over the runtime on memory: the widest net that is fast. contractHost.ts runs it. */
 export const contract: Check = { file: "test/properties/model.test.ts", name: "'memory'" }
 
 /** Mutants of one file of the source, each with one edit. */

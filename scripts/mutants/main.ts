@@ -55,7 +55,7 @@ const redBefore = async (copy: Copy): Promise<ReadonlyMap<string, string>> => {
   const whole = checks.filter((check) => check.name === undefined)
   const red = new Map<string, string>()
   const judgeAlone = async (check: Check): Promise<void> => {
-    const judgement = await copy.run([check], true)
+    const judgement = await copy.check(check)
     if (judgement._tag !== "green") red.set(keyOf(check), judgement.why)
   }
   if (whole.length > 0 && (await copy.run(whole, false))._tag !== "green")
@@ -117,7 +117,7 @@ const judgeMutant = async (
       copy.build()
       isBuilt = true
     }
-    const judgement = await copy.run([check], true)
+    const judgement = await copy.check(check)
     if (judgement._tag === "red")
       return {
         status: mutant.equivalent === undefined ? "killed" : "not equivalent",

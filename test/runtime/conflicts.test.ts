@@ -1,0 +1,115 @@
+/** What a runtime does when another writer was faster, and while its own writing is under way (architecture.md, "The write path"). */
+import { Effect } from "effect"
+import { expect, it } from "vitest"
+import type { Append, Journal } from "../../src/runtime/Journal.ts"
+import { verifyTenant } from "../../src/runtime/verify.ts"
+import { call, codeOf, createRoot, opened, placed, until } from "./fixtures.ts"
+import { memoryPlace, tenant } from "./open.ts"
+
+type Store = Journal["Service"]
+/** A journal whose appends go through a function of the test. */
+const through =
+  (append: (group: ReadonlyArray<Append>, journal: Store) => ReturnType<Store["append"]>) =>
+  (journal: Store): Store => ({ ...journal, append: (group) => append(group, journal) })
+
+it("a command whose writer is overtaken every time is overloaded in the end", async () => {
+  let isOvertaken = false
+  let tries = 0
+  const { client } = await opened(placed(memoryPlace).layer(), {
+    wrap: through((group, journal) => {
+      if (!isOvertaken) return journal.append(group)
+      tries += 1
+      // More than any reasonable patience: a test that hangs says less than one that fails.
+      if (tries > 1000) isOvertaken = false
+      return Effect.succeed(group.map(() => ({ _tag: "conflict" as const })))
+    }),
+  })
+  const root = await createRoot(client)
+  isOvertaken = true
+  expect(await codeOf(root.propose(call()))).toBe("overloaded")
+  isOvertaken = false
+  expect(await codeOf(root.propose(call()))).toBe("ok")
+})
+
+it("one key that reaches two runtimes at once changes state once, although both found it unknown (I8)", async () => {
+  const place = placed(memoryPlace)
+  const first = await opened(place.layer())
+  const { sessionId } = await createRoot(first.client)
+  await first.client.close()
+  const b = await opened(place.layer())
+  const proposal = { sessionId, ...call() }
+  const options = { idempotencyKey: "k1" }
+  let faster: ReturnType<typeof b.client.propose> | undefined
+  const a = await opened(place.layer(), {
+    // A has read the key back and decided; before it is written B does the same, all of it.
+    wrap: through((group, journal) => {
+      if (faster !== undefined || group.every(({ entries }) => entries.length === 0)) return journal.append(group)
+      faster = b.client.propose(proposal, options)
+      return Effect.andThen(
+        Effect.promise(() => Promise.resolve(faster)),
+        journal.append(group),
+      )
+    }),
+  })
+  const answer = await a.client.propose(proposal, options)
+  expect(answer).toEqual(await faster)
+  expect((await a.client.getWorkflow("w1")).ledger.steps).toMatchObject({ used: 0, reserved: 1 })
+})
+
+it("what is decided while a batch is written follows it in a group of its own, never beside it", async () => {
+  const writing = new Set<string>()
+  const together: Array<string> = []
+  const { client, governance, run } = await opened(placed(memoryPlace).layer(), {
+    wrap: through((group, journal) =>
+      Effect.gen(function* () {
+        for (const { workflowId } of group) {
+          if (writing.has(workflowId)) together.push(workflowId)
+          writing.add(workflowId)
+        }
+        const results = yield* journal.append(group)
+        // Written, but not answered yet: everybody else has turns enough to decide more.
+        for (let turn = 0; turn < 5; turn++) yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+        for (const { workflowId } of group) writing.delete(workflowId)
+        return results
+      }),
+    ),
+  })
+  const root = await createRoot(client)
+  const codes: Array<Promise<string>> = []
+  for (let n = 0; n < 20; n++) {
+    codes.push(codeOf(root.propose(call({ arguments: { n } }))))
+    await new Promise((next) => setImmediate(next))
+  }
+  expect(new Set(await Promise.all(codes))).toEqual(new Set(["ok"]))
+  expect(together).toEqual([])
+  expect((await run(verifyTenant(governance.journal, tenant))).problems).toEqual([])
+})
+
+it("what has to be read back is read after what was decided before it is written", async () => {
+  let holds = false
+  let isWriting = false
+  let goOn = (): void => {}
+  const { client } = await opened(placed(memoryPlace).layer(), {
+    wrap: through((group, journal) => {
+      if (!holds || group.every(({ entries }) => entries.length === 0)) return journal.append(group)
+      isWriting = true
+      return Effect.andThen(
+        Effect.promise(() => new Promise<void>((next) => (goOn = next))),
+        journal.append(group),
+      )
+    }),
+  })
+  const root = await createRoot(client)
+  const [step] = await root.propose(call())
+  const receipts = [{ stepId: step?.stepId ?? "none", outcome: "committed" as const }]
+  holds = true
+  const first = root.receipt({ receipts })
+  await until(() => isWriting)
+  // The step has left the state, and its row is not there yet.
+  const second = codeOf(root.receipt({ receipts }))
+  await new Promise((next) => setImmediate(next))
+  holds = false
+  goOn()
+  await first
+  expect(await second).toBe("ok")
+})
