@@ -1,15 +1,13 @@
-/** The memory journal keeps the suite that every store keeps. */
+/** The memory journal keeps every clause of the conformance kit. */
 import { Effect } from "effect"
 import { expect, test } from "vitest"
-import { makeMemoryStore, memory, memoryJournal } from "../../src/adapters/memory/MemoryJournal.ts"
+import { makeMemoryStore, memory } from "../../src/adapters/memory/MemoryJournal.ts"
 import { Journal } from "../../src/runtime/Journal.ts"
-import { Chain } from "./fixtures.ts"
-import { journalSuite } from "./journalSuite.ts"
+import { Chain } from "../../src/testing/conformance/Chain.ts"
+import { memoryStore } from "../../src/testing/index.ts"
+import { keepsEveryClause } from "./clauses.ts"
 
-journalSuite("memory", async () => {
-  const store = makeMemoryStore()
-  return { open: async () => ({ journal: memoryJournal(store), close: async () => {} }), remove: async () => {} }
-})
+keepsEveryClause(memoryStore())
 
 test("a layer has a store of its own, unless it is given one", async () => {
   const chain = new Chain("wf")

@@ -9,7 +9,8 @@ import { openSqliteJournal, type SqliteOptions, sqlite } from "../../src/adapter
 import { verify } from "../../src/adapters/kysely/verify.ts"
 import type { Projection } from "../../src/machines/projection.ts"
 import { type Append, Journal } from "../../src/runtime/Journal.ts"
-import { Chain, handoffRow, hid, receipt, sessionRow, stepRow, tenantId, wf } from "./fixtures.ts"
+import { Chain } from "../../src/testing/conformance/Chain.ts"
+import { handoffRow, hid, receipt, sessionRow, stepRow, tenantId, wf } from "../../src/testing/conformance/rows.ts"
 import { crash, type OpenedSqlite, openSqlite, temporaryDirectory } from "./sqliteStore.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)

@@ -1,14 +1,15 @@
 /** SQLite stores for tests: a directory of their own each, removed afterwards. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
 import type { WriterMessage } from "../../src/adapters/kysely/messages.ts"
-import { openSqliteStore, type SqliteOptions } from "../../src/adapters/kysely/sqlite.ts"
+import { openSqliteStore, type SqliteOptions, writerOptions } from "../../src/adapters/kysely/sqlite.ts"
 import type { WriterThread } from "../../src/adapters/kysely/WriterThread.ts"
-import type { Opened, Store } from "./journalSuite.ts"
+import type { OpenedStore, StoreUnderTest } from "../../src/testing/index.ts"
+import { FaultyProcess } from "./FaultyProcess.ts"
 
-export interface OpenedSqlite extends Opened {
+export interface OpenedSqlite extends OpenedStore {
   readonly thread: WriterThread
 }
 
@@ -37,10 +38,21 @@ export const temporaryDirectory = (): { readonly path: string; readonly remove: 
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-export const sqliteStore =
-  (options: Partial<SqliteOptions> = {}) =>
-  async (): Promise<Store> => {
+/** A file for each store. Its faulty writers are processes of their own, which run the writer as the store's thread does. */
+export const sqliteStore = (name: string, options: Partial<SqliteOptions> = {}): StoreUnderTest => ({
+  name,
+  make: async () => {
     const directory = temporaryDirectory()
     const filename = join(directory.path, "handrail.db")
-    return { open: () => openSqlite({ ...options, filename }), remove: async () => directory.remove() }
-  }
+    const open = () => openSqlite({ ...options, filename })
+    return {
+      open,
+      openFaulty: async () => {
+        // Whoever opens a file first makes its tables.
+        if (!existsSync(filename)) await (await open()).close()
+        return FaultyProcess.open(writerOptions({ ...options, filename }))
+      },
+      remove: async () => directory.remove(),
+    }
+  },
+})

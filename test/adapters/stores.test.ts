@@ -10,7 +10,17 @@ import type { HandoffStatus } from "../../src/machines/answers.ts"
 import type { Json } from "../../src/machines/ids.ts"
 import type { Projection } from "../../src/machines/projection.ts"
 import type { Append, Journal } from "../../src/runtime/Journal.ts"
-import { Chain, handoffRow, hid, kid, receipt, sessionRow, sid, stepRow, tenantId } from "./fixtures.ts"
+import { Chain } from "../../src/testing/conformance/Chain.ts"
+import {
+  handoffRow,
+  hid,
+  kid,
+  receipt,
+  sessionRow,
+  sid,
+  stepRow,
+  tenantId,
+} from "../../src/testing/conformance/rows.ts"
 import { openSqlite, temporaryDirectory } from "./sqliteStore.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)

@@ -107,6 +107,18 @@ const prepareFile = (options: WriterOptions): Effect.Effect<void, StorageError> 
     (db) => Effect.sync(() => db.close()),
   )
 
+/** What the writer is told, with the defaults. */
+export const writerOptions = (options: SqliteOptions): WriterOptions => ({
+  filename: resolve(options.filename),
+  synchronous: options.synchronous ?? "full",
+  busyTimeoutMs: options.busyTimeoutMs ?? defaults.busyTimeoutMs,
+  foldAppends: options.foldAppends ?? defaults.foldAppends,
+  foldBytes: defaults.foldBytes,
+  idleMs: options.idleMs ?? defaults.idleMs,
+  maxPages: options.maxPages ?? null,
+  statements: writerStatements(),
+})
+
 /** Opens the file, creating or migrating it. Its connections and its thread end with the scope. */
 export const openSqliteJournal = (
   options: SqliteOptions,
@@ -123,16 +135,7 @@ export const openSqliteStore = Effect.fnUntraced(function* (
 > {
   const problem = checkPath(options.filename)
   if (problem !== undefined) return yield* problem
-  const all: WriterOptions = {
-    filename: resolve(options.filename),
-    synchronous: options.synchronous ?? "full",
-    busyTimeoutMs: options.busyTimeoutMs ?? defaults.busyTimeoutMs,
-    foldAppends: options.foldAppends ?? defaults.foldAppends,
-    foldBytes: defaults.foldBytes,
-    idleMs: options.idleMs ?? defaults.idleMs,
-    maxPages: options.maxPages ?? null,
-    statements: writerStatements(),
-  }
+  const all = writerOptions(options)
   yield* prepareFile(all)
   const thread = new WriterThread(all)
   yield* Effect.addFinalizer(() => Effect.promise(() => thread.close()))

@@ -109,23 +109,30 @@ export const boundClauses = [
   ),
   clause(
     "bounds.numbers",
-    "Counts, amounts and times up to 2^53 - 1 are kept to the unit.",
+    "Counts and amounts up to 2^53 - 1 are kept to the unit, and times up to the last that there is.",
     "numbers that are stored in 32 bits, as floats, or come back as text",
     async (trial) => {
       const big = Number.MAX_SAFE_INTEGER
+      /** The last millisecond of Date. */
+      const last = 8_640_000_000_000_000
       const chain = new Chain("wf")
-      await trial.append(chain.create({ createdAt: big }))
-      const step = stepRow("st", { cost: big, tokens: big - 1, resolvedAt: big })
+      await trial.append(chain.create({ createdAt: last }))
+      const step = stepRow("st", { cost: big, tokens: big - 1, resolvedAt: last })
       const resource = { name: "repo", key: "42", fence: big, version: big - 2 }
-      const session = sessionRow("wf", "s", { version: big, createdAt: big, createdSeq: 2, depth: 2_147_483_648 })
-      const handoff = handoffRow("wf", "h", { generation: 4_294_967_296, deadline: big, offeredAt: big, updatedAt: 0 })
+      const session = sessionRow("wf", "s", { version: big, createdAt: last, createdSeq: 2, depth: 2_147_483_648 })
+      const handoff = handoffRow("wf", "h", {
+        generation: 4_294_967_296,
+        deadline: last,
+        offeredAt: last,
+        updatedAt: 0,
+      })
       await trial.append(
         chain.append([
           { _tag: "stepResolved", row: step },
           { _tag: "resourceIdled", row: resource },
           { _tag: "sessionCreated", row: session },
           { _tag: "handoffOffered", row: handoff },
-          { _tag: "wakeAt", at: big },
+          { _tag: "wakeAt", at: last },
         ]),
       )
       const resources = [{ name: "repo", key: "42" }]
@@ -134,10 +141,10 @@ export const boundClauses = [
       assert.deepEqual(rows.sessions.get("s"), session)
       assert.deepEqual(rows.handoffs.get("h"), handoff)
       assert.deepEqual([...rows.resources.values()], [resource])
-      assert.equal(await run(trial.journal.nextWake), big)
-      assert.deepEqual(await run(trial.journal.due(big, 5)), [{ tenant: "t1", workflowId: "wf", wakeAt: big }])
+      assert.equal(await run(trial.journal.nextWake), last)
+      assert.deepEqual(await run(trial.journal.due(last, 5)), [{ tenant: "t1", workflowId: "wf", wakeAt: last }])
       const { items } = await run(trial.journal.listWorkflows(chain.tenant, { limit: 2 }))
-      assert.equal(items[0]?.createdAt, big)
+      assert.equal(items[0]?.createdAt, last)
     },
   ),
   clause(
