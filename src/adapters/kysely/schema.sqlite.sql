@@ -7,6 +7,15 @@ CREATE TABLE "answers" ("tenant" text not null,
   "workflow_id",
   "key")) strict;
 
+CREATE TABLE "api_keys" ("key_id" text primary key,
+  "tenant" text not null,
+  "name" text not null,
+  "scopes" text not null,
+  "hash" text not null check (length(hash) = 64),
+  "created_at" integer not null,
+  "expires_at" integer,
+  "revoked_at" integer) strict;
+
 CREATE TABLE "definitions" ("tenant" text not null,
   "hash" text not null,
   "text" text not null,
@@ -96,6 +105,9 @@ CREATE TABLE "resources" ("tenant" text not null,
   "name",
   "key")) strict,
   without rowid;
+
+CREATE TABLE "server_secrets" ("name" text primary key,
+  "value" text not null) strict;
 
 CREATE TABLE "sessions" ("tenant" text not null,
   "session_id" text not null,

@@ -84,4 +84,16 @@ export interface Schema {
   kills: { tenant: string; workflow_id: string; kill_id: string; state: string; receipt: string }
   resources: { tenant: string; workflow_id: string; name: string; key: string; fence: number; version: number }
   answers: { tenant: string; workflow_id: string; key: string; fingerprint: string; answer: string }
+  api_keys: {
+    key_id: string
+    tenant: string
+    name: string
+    /** Separated by spaces. */
+    scopes: string
+    hash: string
+    created_at: number
+    expires_at: number | null
+    revoked_at: number | null
+  }
+  server_secrets: { name: string; value: string }
 }

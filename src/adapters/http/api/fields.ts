@@ -6,7 +6,7 @@
 import { Schema } from "effect"
 import * as Ids from "../../../machines/ids.ts"
 
-export const opt = Schema.optionalKey
+export const opt = <S extends Schema.Constraint>(schema: S): Schema.optionalKey<S> => Schema.optionalKey(schema)
 export const list = <S extends Schema.Constraint>(item: S, max: number, min = 0) =>
   Schema.Array(item).check(Schema.isMinLength(min), Schema.isMaxLength(max))
 

@@ -1,6 +1,7 @@
 /** The migrations, in order, forward only. The same list runs on every database; what differs is a capability. */
 import type { Kysely, Migration, MigrationProvider } from "kysely"
 import { init } from "./0001_init.ts"
+import { keys } from "./0002_keys.ts"
 
 /** What differs between the databases. */
 export interface Capabilities {
@@ -19,6 +20,7 @@ export interface Capabilities {
 
 export const migrations = (has: Capabilities): Readonly<Record<string, Migration>> => ({
   "0001_init": { up: (db) => init(db, has) },
+  "0002_keys": { up: (db) => keys(db, has) },
 })
 
 /** `place` says where the tables go: the identity, or a schema. */
