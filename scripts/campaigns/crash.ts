@@ -1,54 +1,43 @@
 /**
- * A long crash campaign: `npm run campaign:crash -- --rounds 300 --seconds 600 --seed 1`.
+ * Crashes: `npm run campaign:crash -- --seconds 600 --seed 1 --store sqlite|postgres --only points|moments`.
  *
- * Processes work on a SQLite file and are killed with SIGKILL at random moments; after each the file is judged
- * (test/crash/rounds.ts). Ends after that many rounds or seconds, whichever comes first, or at the first problem, whose store is
- * kept. Prints a summary; exits with 1 when there was a problem.
+ * Processes work on a store and are killed with SIGKILL: first at every named point of the write path (test/crash/pointRounds.ts),
+ * then, in what time is left, at random moments (test/crash/rounds.ts). After each the store is judged. docs/campaigns.md.
  */
-import { spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import { crashAtPoints, type PointSummary } from "../../test/crash/pointRounds.ts"
 import { type CrashSummary, crashRounds } from "../../test/crash/rounds.ts"
+import { begin, end, reporter, withStores } from "./campaign.ts"
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "300" },
-    seconds: { type: "string", default: "600" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-  },
-})
-const number = (name: keyof typeof values): number => {
-  const value = Number(values[name])
-  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} takes a number, not ${values[name]}`)
-  return value
-}
-
-// The agents run what was built.
-const build = spawnSync(process.execPath, [fileURLToPath(new URL("../build.mjs", import.meta.url))], {
-  stdio: "inherit",
-})
-if (build.status !== 0) process.exit(1)
-const seed = number("seed")
-const started = Date.now()
 const show = (summary: CrashSummary): string =>
   [
     `${summary.rounds} rounds, ${summary.kills} kills, ${summary.finished} finished before`,
     `${summary.sent} commands sent, ${summary.acknowledged} acknowledged, ${summary.replayed} sent again under their keys`,
     `${summary.events} events judged (each file's anew in each round), ${summary.fired} of deadlines`,
   ].join("; ")
+const showPoints = (summary: PointSummary): string =>
+  `${summary.killedAt.size} of ${summary.known.length} points killed at; ${show(summary)}`
 
-console.log(`seed ${seed}`)
-const summary = await crashRounds({
-  seed,
-  rounds: number("rounds"),
-  roundsPerFile: 10,
-  lines: 1500,
-  until: started + number("seconds") * 1000,
-  progress: (so) => {
-    if (so.rounds % 20 === 0) console.log(`${Math.round((Date.now() - started) / 1000)} s: ${show(so)}`)
-  },
+const campaign = begin()
+const problems = await withStores(campaign, async (stores) => {
+  const { seed, rounds, until, only } = campaign
+  const found: Array<string> = []
+  if (only !== "moments") {
+    const points = await crashAtPoints({ stores, seed, until, progress: reporter(showPoints) })
+    for (const point of points.known) console.log(`  ${points.killedAt.get(point) ?? 0} × ${point}`)
+    console.log(showPoints(points))
+    found.push(...points.problems, ...points.missed.map((point) => `no process came by the point ${point}`))
+  }
+  if (only === "points" || found.length > 0) return found
+  const summary = await crashRounds({
+    stores,
+    seed,
+    rounds,
+    roundsPerFile: 10,
+    lines: 1500,
+    until,
+    progress: reporter(show),
+  })
+  console.log(show(summary))
+  return [...found, ...summary.problems]
 })
-console.log(`${show(summary)}; ${Math.round((Date.now() - started) / 1000)} s`)
-for (const problem of summary.problems) console.error(problem)
-console.log(summary.problems.length === 0 ? "nothing that was acknowledged is lost" : "FAILED")
-process.exitCode = summary.problems.length === 0 ? 0 : 1
+end(campaign.store, problems, "nothing that was acknowledged is lost")

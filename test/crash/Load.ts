@@ -5,6 +5,7 @@
  * It says what it is about to send and what it was answered, so that whoever reads along knows what must be in the journal.
  */
 import type { Client } from "../../src/runtime/Client.ts"
+import { plainAnswer } from "../../src/testing/checkers/history.ts"
 import { type CommandName, codeOf, type Line } from "./lines.ts"
 import type { Random } from "./Random.ts"
 import { edges, resourceNames, teamYaml } from "./team.ts"
@@ -249,7 +250,7 @@ export class Load {
         ...hinted,
         ...(key === undefined ? {} : { idempotencyKey: key }),
       })
-      const answer = plain(answered)
+      const answer = plainAnswer(answered)
       say({ t: "ok", n, answer })
       this.#learn(workflowId, command, input, answer)
     } catch (error) {
@@ -289,12 +290,4 @@ export class Load {
     }
     if (answer.workflowStatus !== undefined && answer.workflowStatus !== "active") known.ended = true
   }
-}
-
-/** A session as what it was opened with: its methods are of no use in a line. */
-export const plain = (answer: object): Readonly<Record<string, unknown>> => {
-  const { workflowId, sessionId, role, agent, parentSessionId, handedOver } = answer as Record<string, unknown>
-  return handedOver === undefined
-    ? (answer as Readonly<Record<string, unknown>>)
-    : { workflowId, sessionId, role, agent, parentSessionId, handoff: handedOver }
 }

@@ -75,6 +75,7 @@ export class Race {
   readonly #known = new Map<string, Known>()
   #sent = 0
   #ids = 0
+  #stopped = false
 
   constructor(options: RaceOptions) {
     this.#options = options
@@ -85,9 +86,14 @@ export class Race {
     await Promise.all(Array.from({ length: this.#options.lanes }, () => this.#lane()))
   }
 
+  /** Finishes what is under way, and begins nothing more. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   async #lane(): Promise<void> {
     const { commands, perWorkflow, race, restMs } = this.#options
-    while (this.#sent < commands) {
+    while (this.#sent < commands && !this.#stopped) {
       const workflowId = `${race}-${Math.floor(this.#sent / perWorkflow)}`
       this.#sent += 1
       const known = this.#known.get(workflowId)
@@ -239,7 +245,7 @@ export class Race {
         return (await this.#options.record(asked, call)) as A
       } catch (error) {
         if (codeOf(error) === undefined) throw error
-        if (codeOf(error) !== "storage_unavailable" || !again) return undefined
+        if (codeOf(error) !== "storage_unavailable" || !again || this.#stopped) return undefined
         await sleep(this.#random.between(5, 50))
       }
     }

@@ -6,8 +6,7 @@
  * I11 holding after every event.
  */
 import assert from "node:assert/strict"
-import { Effect, Exit, Scope } from "effect"
-import { openSqliteJournal } from "../../src/adapters/kysely/sqlite.ts"
+import { Effect } from "effect"
 import { compile, makeRules } from "../../src/definition/index.ts"
 import type { EventBody, EventTag, JournalEvent } from "../../src/machines/events.ts"
 import { type Tenant, WorkflowId } from "../../src/machines/ids.ts"
@@ -18,6 +17,8 @@ import type { Evidence } from "../../src/testing/model/harness.ts"
 import { invariants } from "../../src/testing/model/invariants.ts"
 import { checkFold } from "../machines/FoldChecker.ts"
 import type { Acknowledged, CommandName, Sent } from "./lines.ts"
+import { raceYaml } from "./raceTeam.ts"
+import { withJournal } from "./stores.ts"
 import { teamYaml } from "./team.ts"
 
 export interface Audit {
@@ -28,9 +29,13 @@ export interface Audit {
   readonly problems: ReadonlyArray<string>
 }
 
-const compiled = compile({ file: "workflow.yaml", text: teamYaml })
-if (!compiled.ok) throw new Error("the team's definition does not compile")
-export const teamRules: Rules = makeRules(compiled.artifact)
+const rulesOf = (text: string): Rules => {
+  const compiled = compile({ file: "workflow.yaml", text })
+  if (!compiled.ok) throw new Error("the definition does not compile")
+  return makeRules(compiled.artifact)
+}
+const teamRules = rulesOf(teamYaml)
+export const raceDefinition = rulesOf(raceYaml)
 
 /** The events that a command may have become; `undefined` where it may also have changed nothing. */
 const tags: Readonly<Record<CommandName, ReadonlyArray<EventTag>>> = {
@@ -54,21 +59,7 @@ const tags: Readonly<Record<CommandName, ReadonlyArray<EventTag>>> = {
   raiseLimits: ["limits.raised"],
 }
 
-/** Opens the store with nobody deciding anything in it: what is there is looked at, and no deadline fires. */
-export const withJournal = async <A>(
-  filename: string,
-  use: (journal: Journal["Service"], run: <B, E>(effect: Effect.Effect<B, E>) => Promise<B>) => Promise<A>,
-): Promise<A> => {
-  const scope = await Effect.runPromise(Scope.make())
-  try {
-    const journal = await Effect.runPromise(Effect.provideService(openSqliteJournal({ filename }), Scope.Scope, scope))
-    return await use(journal, (effect) => Effect.runPromise(effect))
-  } finally {
-    await Effect.runPromise(Scope.close(scope, Exit.void))
-  }
-}
-
-export const eventsOf = async (
+const eventsOf = async (
   journal: Journal["Service"],
   tenant: Tenant,
   workflowId: string,
@@ -78,13 +69,14 @@ export const eventsOf = async (
 }
 
 export const audit = (
-  filename: string,
+  store: string,
   tenant: Tenant,
   acknowledged: ReadonlyArray<Acknowledged>,
   /** All that was ever sent, where it is known. */
   sent?: ReadonlyArray<Sent>,
+  rules: Rules = teamRules,
 ): Promise<Audit> =>
-  withJournal(filename, async (journal, run) => {
+  withJournal(store, async (journal, run) => {
     const problems: Array<string> = []
     const verified = await run(verifyTenant(journal, tenant))
     for (const { workflowId, seq, problem } of verified.problems)
@@ -104,9 +96,9 @@ export const audit = (
         problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
-    for (const [workflowId, list] of Object.entries(events)) note(workflowId, () => void checkFold(teamRules, list))
+    for (const [workflowId, list] of Object.entries(events)) note(workflowId, () => void checkFold(rules, list))
     const evidence: Evidence = {
-      definition: teamRules.definition as never,
+      definition: rules.definition as never,
       moments: [],
       problems: [],
       strangers: [],
@@ -190,8 +182,9 @@ const find = (
   return undefined
 }
 
-/** A receipt that changed nothing is answered at the head of that moment, which may be a receipt of another step. */
+/** What changed nothing is answered at the head of that moment, which may be the same of another step or session. */
 const isAbout = (body: EventBody, input: Acknowledged["input"]): boolean => {
+  if (body._tag === "lease.renewed") return body.sessionId === input.sessionId
   if (body._tag !== "steps.resolved") return true
   const named = [input, ...((input.receipts ?? []) as ReadonlyArray<Acknowledged["input"]>)].map((one) => one.stepId)
   return body.steps.some((step) => named.includes(step.stepId))

@@ -9,6 +9,7 @@ import { AgentProcess, type AgentTask } from "./AgentProcess.ts"
 import { audit } from "./audit.ts"
 import { type Acknowledged, acknowledged, type Sent } from "./lines.ts"
 import type { Order } from "./obey.ts"
+import { sqliteUrl } from "./stores.ts"
 import { teamYaml } from "./team.ts"
 
 const newFile = (): string => {
@@ -24,7 +25,7 @@ const startAgent = (task: AgentTask): AgentProcess => {
   return agent
 }
 const obedient = (filename: string, name: string): AgentProcess =>
-  startAgent({ kind: "obey", filename, seed: 0, prefix: name, idleMs: 10, foldAppends: 16 })
+  startAgent({ kind: "obey", store: sqliteUrl(filename), seed: 0, prefix: name, idleMs: 10, foldAppends: 16 })
 
 /** One turn of one agent; resolves with what it said of it. */
 const turn = async (agent: AgentProcess, name: string, orders: ReadonlyArray<Order>) => {
@@ -122,7 +123,7 @@ it("three processes race for the same handoffs: one winner each, and one holder 
   await dismiss(agents)
   allAnswered(agents)
   const { acknowledged: told } = saidBy(agents)
-  expect((await audit(filename, tenant, told)).problems).toEqual([])
+  expect((await audit(sqliteUrl(filename), tenant, told)).problems).toEqual([])
 }, 120_000)
 
 it("two processes do random work on the same workflows: no gap, no lost answer, and the store verifies (I1 to I11)", async () => {
@@ -131,7 +132,7 @@ it("two processes do random work on the same workflows: no gap, no lost answer, 
   const agents = ["x", "y"].map((prefix, index) =>
     startAgent({
       kind: "load",
-      filename,
+      store: sqliteUrl(filename),
       seed: seed + index,
       prefix,
       workflows: 2,
@@ -150,7 +151,7 @@ it("two processes do random work on the same workflows: no gap, no lost answer, 
   ])
   allAnswered(agents)
   const { acknowledged: told, sent } = saidBy(agents)
-  const { problems, events } = await audit(filename, tenant, told, sent)
+  const { problems, events } = await audit(sqliteUrl(filename), tenant, told, sent)
   expect(problems, `seed ${seed}`).toEqual([])
   expect(events).toBeGreaterThan(100)
 }, 120_000)
@@ -200,14 +201,14 @@ it("a process that was stopped finds itself overtaken when it wakes, and goes on
   await other.complete()
   await dismiss([agent])
   allAnswered([agent])
-  expect((await audit(filename, tenant, acknowledged(agent.lines))).problems).toEqual([])
+  expect((await audit(sqliteUrl(filename), tenant, acknowledged(agent.lines))).problems).toEqual([])
 }, 120_000)
 
 it("a process that is stopped in the midst of its work, even under the lock, harms nobody for longer than that", async () => {
   const filename = newFile()
   const agent = startAgent({
     kind: "load",
-    filename,
+    store: sqliteUrl(filename),
     seed: 5,
     prefix: "s",
     workflows: 1,
@@ -238,5 +239,5 @@ it("a process that is stopped in the midst of its work, even under the lock, har
   await agent.ended()
   allAnswered([agent])
   const { acknowledged: told, sent } = saidBy([agent])
-  expect((await audit(filename, tenant, told, sent)).problems).toEqual([])
+  expect((await audit(sqliteUrl(filename), tenant, told, sent)).problems).toEqual([])
 }, 120_000)

@@ -11,14 +11,34 @@ export type Line =
       readonly command: CommandName
       readonly key?: string
       readonly input: Readonly<Record<string, unknown>>
+      /** Milliseconds on the machine's monotonic clock, where a history is recorded. */
+      readonly call?: number
+    }
+  /** A question is about to be asked: no command, but a part of the history. */
+  | {
+      readonly t: "read"
+      readonly n: number
+      readonly workflowId: string
+      readonly command: "getWorkflow" | "getHandoff"
+      readonly key?: string
+      readonly input: Readonly<Record<string, unknown>>
+      readonly call: number
     }
   /** It was carried out: an acknowledgement, which no crash may take back (I7). */
-  | { readonly t: "ok"; readonly n: number; readonly answer: Readonly<Record<string, unknown>> }
-  | { readonly t: "no"; readonly n: number; readonly code: string }
+  | { readonly t: "ok"; readonly n: number; readonly answer: Readonly<Record<string, unknown>>; readonly at?: number }
+  | {
+      readonly t: "no"
+      readonly n: number
+      readonly code: string
+      readonly at?: number
+      readonly facts?: Readonly<Record<string, unknown>>
+    }
   /** An error that no caller should ever see. */
   | { readonly t: "bug"; readonly n: number; readonly text: string }
   /** A turn of a scripted process has ended; it waits for the next line on stdin. */
   | { readonly t: "turn"; readonly name: string }
+  /** Appends that found their workflow moved on by another process. */
+  | { readonly t: "counts"; readonly conflicts: number }
   | { readonly t: "done" }
 
 export type CommandName =

@@ -1,6 +1,6 @@
 /** A process under orders: each line on stdin is a turn, a list of commands that are sent all at once. */
 import type { Client } from "../../src/runtime/Client.ts"
-import { plain } from "./Load.ts"
+import { plainAnswer } from "../../src/testing/checkers/history.ts"
 import { type CommandName, codeOf, type Line } from "./lines.ts"
 import { teamYaml } from "./team.ts"
 
@@ -31,7 +31,7 @@ export const obey = async (client: Client, say: (line: Line) => void, heard: () 
         const full = command === "createRoot" ? { ...input, definition: teamYaml } : input
         const options = key === undefined ? { workflowId } : { workflowId, idempotencyKey: key }
         try {
-          say({ t: "ok", n: number, answer: plain(await call.call(client, full, options)) })
+          say({ t: "ok", n: number, answer: plainAnswer(await call.call(client, full, options)) })
         } catch (error) {
           const code = codeOf(error)
           if (code === undefined) say({ t: "bug", n: number, text: String(error) })

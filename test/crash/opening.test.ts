@@ -7,6 +7,7 @@ import { tenant } from "../runtime/open.ts"
 import { AgentProcess } from "./AgentProcess.ts"
 import { audit } from "./audit.ts"
 import { Random } from "./Random.ts"
+import { sqliteUrl } from "./stores.ts"
 
 const newFile = (): string => {
   const directory = mkdtempSync(join(tmpdir(), "handrail-opening-"))
@@ -14,7 +15,7 @@ const newFile = (): string => {
   return join(directory, "store.db")
 }
 const agentOn = (filename: string, seed: number): AgentProcess => {
-  const agent = new AgentProcess({ kind: "obey", filename, seed, prefix: `p${seed}` })
+  const agent = new AgentProcess({ kind: "obey", store: sqliteUrl(filename), seed, prefix: `p${seed}` })
   onTestFinished(async () => {
     if (!agent.isOver) await agent.kill()
   })
@@ -41,6 +42,6 @@ it("a process that is killed while it creates the file leaves one that can be op
     while (!existsSync(`${filename}-wal`) && !agent.isOver) await new Promise((next) => setImmediate(next))
     for (let turns = random.below(300); turns > 0; turns--) await new Promise((next) => setImmediate(next))
     await agent.kill()
-    expect(await audit(filename, tenant, [])).toMatchObject({ workflows: 0, problems: [] })
+    expect(await audit(sqliteUrl(filename), tenant, [])).toMatchObject({ workflows: 0, problems: [] })
   }
 }, 60_000)

@@ -2,20 +2,18 @@
  * Crash rounds: a process works on a store and is killed with SIGKILL at a random moment; then the store is judged, some of
  * what was acknowledged is sent again under its keys, and the next process goes on from there.
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import { sqlite } from "../../src/adapters/kysely/sqlite.ts"
 import { WorkflowError } from "../../src/runtime/errors.ts"
+import { plainAnswer } from "../../src/testing/checkers/history.ts"
 import { openRuntime, tenant } from "../runtime/open.ts"
-import { AgentProcess } from "./AgentProcess.ts"
+import { AgentProcess, type AgentTask } from "./AgentProcess.ts"
 import { audit } from "./audit.ts"
-import { plain } from "./Load.ts"
 import { type Acknowledged, acknowledged, type Sent } from "./lines.ts"
 import { Random } from "./Random.ts"
+import { journalAt, type StoreMaker } from "./stores.ts"
 
 export interface CrashOptions {
+  readonly stores: StoreMaker
   readonly seed: number
   readonly rounds: number
   /** Rounds on one file, before a new one is begun. */
@@ -39,58 +37,62 @@ export interface CrashSummary {
   readonly problems: Array<string>
 }
 
-interface History {
+export interface History {
   readonly sent: Array<Sent>
   readonly acknowledged: Array<Acknowledged>
 }
 
+export const emptySummary = (): CrashSummary => ({
+  rounds: 0,
+  kills: 0,
+  finished: 0,
+  sent: 0,
+  acknowledged: 0,
+  replayed: 0,
+  events: 0,
+  fired: 0,
+  problems: [],
+})
+
 export const crashRounds = async (options: CrashOptions): Promise<CrashSummary> => {
-  const summary: CrashSummary = {
-    rounds: 0,
-    kills: 0,
-    finished: 0,
-    sent: 0,
-    acknowledged: 0,
-    replayed: 0,
-    events: 0,
-    fired: 0,
-    problems: [],
-  }
+  const summary = emptySummary()
   const random = new Random(options.seed)
   const over = () => summary.rounds >= options.rounds || Date.now() >= (options.until ?? Number.POSITIVE_INFINITY)
   while (!over() && summary.problems.length === 0) {
-    const directory = mkdtempSync(join(tmpdir(), "handrail-crash-"))
-    const filename = join(directory, "store.db")
+    const store = await options.stores()
     const history: History = { sent: [], acknowledged: [] }
-    let next = start(filename, random, summary.rounds)
+    let next = start(store.url, random, summary.rounds)
     for (let round = 0; round < options.roundsPerFile && !over() && summary.problems.length === 0; round++) {
       const agent = next
       await killed(agent, random, options.lines)
       // It loads while the store is judged, and opens nothing before it is told to.
-      next = start(filename, random, summary.rounds + 1)
-      await judge(filename, agent, history, summary, random)
+      next = start(store.url, random, summary.rounds + 1)
+      await judge(store.url, agent, history, summary, random)
       options.progress?.(summary)
     }
     await next.kill()
-    if (summary.problems.length === 0) rmSync(directory, { recursive: true, force: true })
-    else summary.problems.unshift(`seed ${options.seed}, round ${summary.rounds}, store ${filename}`)
+    if (summary.problems.length === 0) await store.remove()
+    else summary.problems.unshift(`seed ${options.seed}, round ${summary.rounds}, store ${store.url}`)
   }
   return summary
 }
 
-const start = (filename: string, random: Random, round: number): AgentProcess =>
-  new AgentProcess({
-    kind: "load",
-    filename,
-    seed: random.below(2 ** 32),
-    prefix: `r${round}`,
-    workflows: random.between(1, 8),
-    lanes: random.pick([1, 4, 16, 48]) ?? 4,
-    commands: 100_000,
-    // Folds, rests and snapshots are to be cut through as often as anything else.
-    foldAppends: random.pick([1, 8, 64, 4096]) ?? 8,
-    idleMs: random.pick([1, 20, 100]) ?? 20,
-  })
+const start = (store: string, random: Random, round: number): AgentProcess =>
+  new AgentProcess(loadTask(store, random, round))
+
+/** Random work, with random folds. */
+export const loadTask = (store: string, random: Random, round: number): AgentTask => ({
+  kind: "load",
+  store,
+  seed: random.below(2 ** 32),
+  prefix: `r${round}`,
+  workflows: random.between(1, 8),
+  lanes: random.pick([1, 4, 16, 48]) ?? 4,
+  commands: 100_000,
+  // Folds, rests and snapshots are to be cut through as often as anything else.
+  foldAppends: random.pick([1, 8, 64, 4096]) ?? 8,
+  idleMs: random.pick([1, 20, 100]) ?? 20,
+})
 
 /** Kills after a random number of lines: while it opens, in the midst of its work, or well on. */
 const killed = async (agent: AgentProcess, random: Random, lines: number): Promise<void> => {
@@ -100,8 +102,9 @@ const killed = async (agent: AgentProcess, random: Random, lines: number): Promi
   await agent.kill()
 }
 
-const judge = async (
-  filename: string,
+/** Adds what was said to the history and to the summary, and compares the store with all of it. */
+export const judge = async (
+  store: string,
   agent: AgentProcess,
   history: History,
   summary: CrashSummary,
@@ -119,30 +122,30 @@ const judge = async (
   else if (lines.at(-1)?.t === "done") summary.finished += 1
   else summary.problems.push(`the process ended by itself (${agent.code ?? agent.signal}): ${agent.errors}`)
   for (const line of lines) if (line.t === "bug") summary.problems.push(`an impossible error: ${line.text}`)
-  const judged = await audit(filename, tenant, history.acknowledged, history.sent)
+  const judged = await audit(store, tenant, history.acknowledged, history.sent)
   summary.events += judged.events
   summary.fired += judged.fired
   summary.problems.push(...judged.problems)
   const keyed = history.acknowledged.filter((one) => one.key !== undefined)
-  if (summary.problems.length === 0) await again(filename, keyed, summary, random)
+  if (summary.problems.length === 0) await again(store, keyed, summary, random)
 }
 
 /** What was acknowledged under a key is answered as it was, after any crash, also where it changed nothing (I8). */
 const again = async (
-  filename: string,
+  store: string,
   history: ReadonlyArray<Acknowledged>,
   summary: CrashSummary,
   random: Random,
 ): Promise<void> => {
   const others = Array.from({ length: 6 }, () => random.pick(history)).filter((one) => one !== undefined)
   const chosen = [...history.slice(-12), ...others]
-  const { client } = await openRuntime(sqlite({ filename }))
+  const { client } = await openRuntime(journalAt(store))
   try {
     for (const { command, input, key, answer, workflowId } of chosen) {
       const call = client[command] as (input: object, options: object) => Promise<object>
       const told = await call
         .call(client, input, { idempotencyKey: key, workflowId })
-        .then(plain, (error: unknown) => error)
+        .then(plainAnswer, (error: unknown) => error)
       summary.replayed += 1
       const same = !(told instanceof WorkflowError) && isDeepStrictEqual(normal(told), normal(answer))
       if (!same)
