@@ -54,7 +54,7 @@ CREATE TABLE "handoffs" ("tenant" text not null,
 CREATE INDEX "handoffs_listing" on "handoffs" ("tenant",
   "workflow_id",
   "offered_seq",
-  "handoff_id");
+  "handoff_id") where "offered_seq" <> 0;
 
 CREATE INDEX "handoffs_open" on "handoffs" ("tenant",
   "workflow_id",
@@ -135,7 +135,7 @@ CREATE TABLE "sessions" ("tenant" text not null,
 CREATE INDEX "sessions_listing" on "sessions" ("tenant",
   "workflow_id",
   "created_seq",
-  "session_id");
+  "session_id") where "created_seq" <> 0;
 
 CREATE INDEX "sessions_open" on "sessions" ("tenant",
   "workflow_id",
@@ -198,6 +198,6 @@ CREATE TABLE "workflows" ("tenant" text not null,
 CREATE INDEX "workflows_newest" on "workflows" ("tenant",
   "status",
   "created_at",
-  "workflow_id");
+  "workflow_id") where "status" <> '';
 
 CREATE INDEX "workflows_wake" on "workflows" ("wake_at") where "wake_at" is not null;
