@@ -56,6 +56,17 @@ it("one key that reaches two runtimes at once changes state once, although both 
   expect((await a.client.getWorkflow("w1")).ledger.steps).toMatchObject({ used: 0, reserved: 1 })
 })
 
+it("a question is answered as of the journal's head, whoever has written last", async () => {
+  const place = placed(memoryPlace)
+  const [a, b] = [await opened(place.layer()), await opened(place.layer())]
+  const { sessionId } = await createRoot(a.client)
+  for (let seq = 2; seq < 5; seq++) {
+    await b.client.propose({ sessionId, ...call() })
+    expect((await a.client.getWorkflow("w1")).seq).toBe(seq)
+    expect((await a.client.getSession(sessionId)).steps).toHaveLength(seq - 1)
+  }
+})
+
 it("what is decided while a batch is written follows it in a group of its own, never beside it", async () => {
   const writing = new Set<string>()
   const together: Array<string> = []

@@ -13,6 +13,8 @@ const guards = inFile("src/machines/decide/guards.ts")
 
 const idempotency = { file: "test/runtime/idempotency.test.ts" }
 const bounds = { file: "test/runtime/bounds.test.ts" }
+const answers = { file: "test/runtime/answers.test.ts" }
+const conflicts = { file: "test/runtime/conflicts.test.ts" }
 const close = { file: "test/runtime/close.test.ts" }
 const damage = { file: "test/runtime/damage.test.ts" }
 const deadlines = { file: "test/runtime/deadlines.test.ts" }
@@ -69,7 +71,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I8",
     find: `return this.#complete || this.#rows.has(key)`,
     replace: `return this.#rows.size >= 0 || this.#rows.has(key)`,
-    checks: [idempotency],
+    checks: [answers, idempotency],
   }),
   cache({
     name: "answers-complete-after-forgetting",
@@ -77,7 +79,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I8",
     find: `    this.#complete = false\n`,
     replace: "",
-    checks: [idempotency],
+    checks: [answers, idempotency],
   }),
   cache({
     name: "answers-are-bounded",
@@ -85,7 +87,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§10",
     find: `if (this.#rows.size <= limits.answersKept) return`,
     replace: `if (this.#rows.size <= 1_000_000_000) return`,
-    checks: [idempotency, idle],
+    checks: [answers],
   }),
   actor({
     name: "answer-before-durable",
@@ -101,7 +103,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture, write path 5",
     find: `      this.#batch().outcomes.push({ work, error, answer: missing ? undefined : work.read(state) })`,
     replace: `      work.settle(error, missing ? undefined : work.read(state))`,
-    checks: [close, defect, contract],
+    checks: [conflicts, contract],
   }),
   actor({
     name: "conflict-without-a-reload",
@@ -125,7 +127,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `if (work.tries > limits.conflictRetries)`,
     replace: `if (work.tries > 1_000_000_000)`,
-    checks: [close],
+    checks: [conflicts],
   }),
   actor({
     name: "conflict-keeps-what-was-read",
@@ -133,7 +135,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§10",
     find: `      work.archive = undefined\n      work.readBack = false\n      if (work.tries`,
     replace: `      if (work.tries`,
-    checks: [close],
+    checks: [conflicts],
   }),
   actor({
     name: "failed-append-without-a-reload",
@@ -167,7 +169,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
         replace: `if (batch === undefined) return undefined`,
       },
     ],
-    checks: [close, events],
+    checks: [conflicts],
   },
   committer({
     name: "answers-by-position",
@@ -287,7 +289,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `if (this.#pending === undefined && this.#inFlight === undefined) this.#runWhenDurable()`,
     replace: `this.#runWhenDurable()`,
-    checks: [defect, close, idempotency],
+    checks: [conflicts],
   }),
   actor({
     name: "busy-actors-are-kept",

@@ -6,6 +6,7 @@ const life = inFile("src/sdk/Life.ts")
 const link = inFile("src/sdk/SessionLink.ts")
 const runner = inFile("src/sdk/ToolRunner.ts")
 
+const beats = { file: "test/sdk/heartbeats.test.ts" }
 const kill = { file: "test/sdk/kill.test.ts" }
 const replay = { file: "test/sdk/replay.test.ts" }
 const resume = { file: "test/sdk/resume.test.ts" }
@@ -18,7 +19,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `    if (this.#isStopped) return\n    // What is refused`,
     replace: `    if (this.#isStopped || this.#handoffId !== "") return\n    // What is refused`,
-    checks: [replay],
+    checks: [beats],
   }),
   heartbeats({
     name: "lease-beats-in-time",
@@ -26,7 +27,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `Math.floor((handoff.deadline - handoff.updatedAt) / 3)`,
     replace: `Math.floor((handoff.deadline - handoff.updatedAt) * 3)`,
-    checks: [replay],
+    checks: [beats],
   }),
   heartbeats({
     name: "lease-beats-end",
@@ -34,7 +35,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `if (claimDeadline === null) return this.stop()`,
     replace: `if (claimDeadline === 0) return this.stop()`,
-    checks: [replay],
+    checks: [beats],
   }),
   runner({
     name: "kill-aborts-the-tool",
