@@ -7,16 +7,20 @@ const width = 30
 
 export class Progress {
   readonly #terminal: Terminal
-  readonly #start = performance.now()
+  readonly #now: () => number
+  readonly #start: number
   #last = 0
   #shown = false
 
-  constructor(terminal: Terminal) {
+  /** `now` is in ms, from anywhere. */
+  constructor(terminal: Terminal, now: () => number = () => performance.now()) {
     this.#terminal = terminal
+    this.#now = now
+    this.#start = now()
   }
 
   show(done: number, all: number): void {
-    const now = performance.now()
+    const now = this.#now()
     if (now - this.#start < patienceMs || now - this.#last < everyMs) return
     this.#last = now
     this.#shown = true

@@ -4,7 +4,7 @@ import type { AgentOptions, CheckOptions } from "../../testing/check/settings.ts
 import { type CommandSpec, UsageError } from "../Command.ts"
 import { exitCodes } from "../exitCodes.ts"
 import type { Input } from "../Input.ts"
-import type { Terminal } from "../Terminal.ts"
+import { printable, type Terminal } from "../Terminal.ts"
 
 const defaultRuns = 10_000
 
@@ -77,8 +77,11 @@ export const simulate: CommandSpec = {
       terminal.tell(formatDiagnostics(loaded.diagnostics).trimEnd())
       return exitCodes.usage
     }
-    if (loaded.warnings.length > 0)
-      terminal.tell(`${loaded.warnings.length} compiler warnings: handrail check ${loaded.file} shows them.`)
+    const warnings = loaded.warnings.length
+    if (warnings > 0)
+      terminal.tell(
+        `${warnings} compiler warning${warnings === 1 ? "" : "s"}: see handrail check ${printable(loaded.file)}.`,
+      )
     const { checkWorkflow } = await import("../../testing/check/checkWorkflow.ts")
     const { CheckOptionError } = await import("../../testing/check/settings.ts")
     const { Progress } = await import("../Progress.ts")

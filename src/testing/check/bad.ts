@@ -49,17 +49,14 @@ export const lyingTurn = (scene: Scene): Turn => {
     const base = step.cost > 0 ? step.cost : plan.role(session.role).cost[1]
     return receiptOf(scene, step, Math.floor(base * (1 + random.next() * (settings.overrun - 1))))
   }
+  if (random.chance(isSpent(scene) ? 60 : 12)) return freeCall(scene)
   if (!random.chance(35)) return goodTurn(scene)
   const handoff = random.pick([...state.handoffs.values()])
   switch (random.below(9)) {
     case 0:
       return agent.last ?? "wait"
-    case 1: {
-      const call = plan.call(session.role, random)
-      return call === undefined
-        ? "wait"
-        : { _tag: "propose", sessionId, calls: [{ ...call, estimatedCost: 0, estimatedTokens: 0 }] }
-    }
+    case 1:
+      return freeCall(scene)
     case 2:
       return handoff === undefined ? "wait" : claimAs(scene, handoff, session.role)
     case 3:
@@ -80,15 +77,25 @@ export const lyingTurn = (scene: Scene): Turn => {
         ? "wait"
         : { _tag: "receipt", sessionId, receipts: [{ stepId: other.stepId, outcome: "committed" }] }
     }
-    default:
-      return {
-        _tag: "propose",
-        sessionId,
-        calls: [{ tool: "nothing", estimatedCost: 1 }],
-        usage: { inputTokens: 10, outputTokens: 10, cost: random.below(1000) },
-      }
+    default: {
+      const call = plan.call(session.role, random)
+      const usage = { inputTokens: 10, outputTokens: 10, cost: random.below(1000) }
+      return call === undefined ? "wait" : { _tag: "propose", sessionId, calls: [call], usage }
+    }
   }
 }
+
+/** A call that is said to cost nothing: no limit on cost or tokens refuses it. */
+const freeCall = ({ plan, session, random }: Scene): Turn => {
+  const call = plan.call(session.role, random)
+  if (call === undefined) return "wait"
+  const { sessionId } = session
+  return { _tag: "propose", sessionId, calls: [{ ...call, estimatedCost: 0, estimatedTokens: 0 }] }
+}
+
+/** Whether money is used up, so that only a lie gets a call admitted. */
+const isSpent = ({ state }: Scene): boolean =>
+  state.limits.maxCost !== null && state.account.costUsed >= state.limits.maxCost
 
 const admittedOf = ({ session, state }: Scene): Step | undefined => {
   for (const stepId of session.steps) {

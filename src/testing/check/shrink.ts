@@ -3,6 +3,7 @@
  *
  * Greedy and bounded: what is left can't lose any single move, unless the bound on tries was met first.
  */
+import type { Command } from "../../machines/commands.ts"
 import type { Rules } from "../../machines/rules.ts"
 import { checkBounds } from "./bounds.ts"
 import type { Move } from "./moves.ts"
@@ -33,12 +34,13 @@ class Shrinker {
 
   run(): Shrunk {
     this.#try(this.#best.moves)
+    this.#leaveOut()
+    this.#withoutTies()
+    this.#fewerCalls()
     for (let before = Number.POSITIVE_INFINITY; this.#best.moves.length < before; ) {
       before = this.#best.moves.length
       this.#leaveOut()
     }
-    this.#fewerCalls()
-    this.#withoutExtras()
     for (let round = 0; round < 3; round += 1) this.#hurry()
     this.#leaveOut()
     return this.#best
@@ -68,13 +70,12 @@ class Shrinker {
       }
   }
 
-  /** Takes reservations and usage out of proposals: what made them can then be left out. */
-  #withoutExtras(): void {
+  /** Takes out of commands what ties them to others: tokens, versions, reservations. Those others can then be left out. */
+  #withoutTies(): void {
     for (const [index, move] of this.#best.moves.entries()) {
-      if (move._tag !== "command" || move.command._tag !== "propose") continue
-      const { _tag, sessionId, calls, preparedRequestId, usage } = move.command
-      if (preparedRequestId === undefined && usage === undefined) continue
-      this.#try(this.#best.moves.with(index, { ...move, command: { _tag, sessionId, calls } }))
+      if (move._tag !== "command") continue
+      const command = untied(move.command)
+      if (command !== undefined) this.#try(this.#best.moves.with(index, { ...move, command }))
     }
   }
 
@@ -133,6 +134,15 @@ class Shrinker {
     }
     return times
   }
+}
+
+/** The command alone; undefined where nothing ties it. */
+const untied = (command: Command): Command | undefined => {
+  if (command._tag === "receipt" && command.receipts.some(({ fences }) => fences !== undefined))
+    return { ...command, receipts: command.receipts.map(({ fences: _token, ...item }) => item) }
+  if (command._tag !== "propose") return undefined
+  const { _tag, sessionId, calls, preparedRequestId, usage } = command
+  return preparedRequestId === undefined && usage === undefined ? undefined : { _tag, sessionId, calls }
 }
 
 const earlier = (moves: ReadonlyArray<Move>, from: number, ms: number): ReadonlyArray<Move> =>
