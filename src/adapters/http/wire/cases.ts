@@ -4,7 +4,7 @@
  * Only what a schema names is renamed. JSON that a caller sent (summaries, arguments, results) and the keys of records (roles)
  * pass as they are. Values are trusted: what came from outside was decoded before, what goes out was made here.
  */
-import type { Schema, SchemaAST } from "effect"
+import { type Schema, SchemaAST } from "effect"
 import { fromMicros, toMicros } from "../../../machines/ids.ts"
 import { inMicros } from "../api/events.ts"
 
@@ -34,11 +34,12 @@ export const fromWire = <S extends Schema.Constraint>(schema: S): ((value: S["Ty
 export const toWire = <S extends Schema.Constraint>(schema: S): ((value: Camel<S["Type"]>) => S["Type"]) =>
   (derive(schema.ast, "out") ?? same) as (value: Camel<S["Type"]>) => S["Type"]
 
+const isInMicros = SchemaAST.resolveAt<boolean>(inMicros)
 const same: Convert = (value) => value
 
 /** Undefined where nothing has to change. */
 const derive = (ast: SchemaAST.AST, direction: Direction): Convert | undefined => {
-  if (ast.annotations?.[inMicros] === true) return money(direction)
+  if (isInMicros(ast) === true) return money(direction)
   switch (ast._tag) {
     case "Objects":
       return ast.indexSignatures.length > 0 && ast.propertySignatures.length === 0
