@@ -5,6 +5,7 @@ import type { Append, Journal } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import { call, codeOf, createRoot, opened, placed, until } from "./fixtures.ts"
 import { memoryPlace, tenant } from "./open.ts"
+import { VirtualClock } from "./VirtualClock.ts"
 
 type Store = Journal["Service"]
 /** A journal whose appends go through a function of the test. */
@@ -94,6 +95,59 @@ it("what is decided while a batch is written follows it in a group of its own, n
   expect(new Set(await Promise.all(codes))).toEqual(new Set(["ok"]))
   expect(together).toEqual([])
   expect((await run(verifyTenant(governance.journal, tenant))).problems).toEqual([])
+})
+
+it("of a group each workflow is told what became of its own batch", async () => {
+  const place = placed(memoryPlace)
+  const groups: Array<number> = []
+  const a = await opened(place.layer(), {
+    wrap: through((group, journal) => {
+      groups.push(group.length)
+      return journal.append(group)
+    }),
+  })
+  const b = await opened(place.layer())
+  const ids = ["w1", "w2", "w3"]
+  const roots = await Promise.all(ids.map((id) => createRoot(a.client, id)))
+  // Another runtime has moved the second of them on.
+  await b.client.propose({ sessionId: "w2-root", ...call() })
+  groups.length = 0
+  await Promise.all(roots.map((root) => root.propose(call())))
+  expect(groups[0]).toBe(3)
+  const steps = await Promise.all(ids.map(async (id) => (await b.client.getWorkflow(id)).ledger.steps.reserved))
+  expect(steps).toEqual([1, 2, 1])
+})
+
+it("a runtime closes after what it is writing, also where nobody waits for it", async () => {
+  const clock = new VirtualClock()
+  const order = new Set<string>()
+  let holds = false
+  let goOn = (): void => {}
+  const gate = new Promise<void>((open) => {
+    goOn = open
+  })
+  const { client } = await opened(placed(memoryPlace).layer(), {
+    clock,
+    wrap: through((group, journal) => {
+      if (!holds || group.every(({ entries }) => entries.length === 0)) return journal.append(group)
+      order.add("begun")
+      return Effect.andThen(
+        Effect.promise(() => gate),
+        Effect.tap(journal.append(group), () => Effect.sync(() => order.add("written"))),
+      )
+    }),
+  })
+  const root = await createRoot(client)
+  await root.handoff({ toRole: "dev", handoffId: "h1", summary: {} })
+  holds = true
+  // The offer expires, and nobody has asked.
+  await clock.advance(61_000)
+  await until(() => order.has("begun"))
+  const closed = client.close().then(() => order.add("closed"))
+  for (let turn = 0; turn < 10; turn++) await new Promise((next) => setImmediate(next))
+  goOn()
+  await closed
+  expect([...order]).toEqual(["begun", "written", "closed"])
 })
 
 it("what has to be read back is read after what was decided before it is written", async () => {
