@@ -67,6 +67,8 @@ const replay = async (seed: number, smaller: boolean): Promise<boolean> => {
 
 /** A process of the campaign: sweeps what it is given, until it is told that there is no more. */
 const work = (): void => {
+  // Most errors here are refusals that nobody reads: their stacks cost more than the rules. A replay has them.
+  Error.stackTraceLimit = 0
   process.on("message", (share: Share) => {
     sweep({ ...share, traceLines: 1, limits }).then(
       (swept) => process.send?.(swept),
