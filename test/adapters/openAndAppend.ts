@@ -1,7 +1,7 @@
 /** A process of its own: opens the file that is named, creates one workflow, and ends. */
 
 import { Effect } from "effect"
-import { Chain } from "./fixtures.ts"
+import { Chain } from "../../src/testing/conformance/Chain.ts"
 import { openSqlite } from "./sqliteStore.ts"
 
 const [filename, name] = process.argv.slice(2)

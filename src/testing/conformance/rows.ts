@@ -8,7 +8,7 @@ export const tenantId = (text = "t1") => Tenant.make(text)
 export const wf = (text: string) => WorkflowId.make(text)
 export const sid = (text: string) => SessionId.make(text)
 export const hid = (text: string) => HandoffId.make(text)
-export const stid = (text: string) => StepId.make(text)
+const stid = (text: string) => StepId.make(text)
 export const kid = (text: string) => KillId.make(text)
 
 export const definition: StoredDefinition = { hash: "d".repeat(64), text: `{"workflow":"review"}` }
