@@ -1,6 +1,7 @@
 /** What gets published: packed, unpacked somewhere else, and used from there as a stranger would. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,7 +16,7 @@ import { dirname, join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { packageFile, root, sourceOf } from "./package.ts"
 
-const { name, dependencies, offers, started } = packageFile()
+const { name, commands, dependencies, offers, started } = packageFile()
 /** As long as the package has no main entry, parts that have no source yet are passed over, with a reason. */
 const isComplete = existsSync(join(root, "src", "index.ts"))
 const isWritten = (distFile: string) => isComplete || existsSync(join(root, sourceOf(distFile)))
@@ -77,6 +78,25 @@ test.each(offers)("$specifier is imported from outside the repository", ({ speci
 
 test.each(started)("%s, which is started and not imported, is there", (file) => {
   if (isWritten(file)) expect(files).toContain(file.replace("./", ""))
+})
+
+test("the handrail command runs from an install, by npx", () => {
+  const bin = join(folder, "node_modules", ".bin")
+  mkdirSync(bin, { recursive: true })
+  for (const [command, file] of Object.entries(commands)) {
+    const script = join(installed, file)
+    expect(readFileSync(script, "utf8").split("\n")[0]).toBe("#!/usr/bin/env node")
+    // As npm does when it installs.
+    chmodSync(script, 0o755)
+    symlinkSync(script, join(bin, command))
+  }
+  writeFileSync(join(folder, "workflow.yaml"), `schema_version: "1.0"\nworkflow: alone\nroles: [{ name: one }]\n`)
+  const said = spawnSync("npx", ["--no-install", "handrail", "simulate", "--runs", "50"], {
+    cwd: folder,
+    encoding: "utf8",
+  })
+  expect(said.stdout).toContain("DANGER stuck:one")
+  expect(said.status).toBe(1)
 })
 
 test("its types stand on their own", () => {

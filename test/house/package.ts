@@ -39,6 +39,8 @@ export const packageFile = () => {
     version: manifest.version,
     /** With the optional ones: an entry of its own may need them. */
     dependencies: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    /** Command → the file that it starts. */
+    commands: manifest.bin ?? {},
     offers,
     started,
     /** The sources from which everything else must be reachable. */

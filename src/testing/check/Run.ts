@@ -24,7 +24,7 @@ import { type Machine, type Watcher, World, workflowId } from "./World.ts"
 
 const second = 1000
 /** Moves that agents have to finish what they began. */
-const finishingMoves = 80
+const finishingMoves = 150
 /** Turns of a run for each of its moves: waiting is no move. */
 const turnsPerMove = 6
 /** Times that a process that looks for work asks again. */
@@ -232,15 +232,20 @@ export class Run implements Watcher {
   #atWork(sessionId: SessionId, role: string, behaviour: Behaviour): void {
     const random = this.#random
     const { edges } = this.#plan.role(role)
-    const greedy = behaviour === "greedy" && !this.#finishing
+    const greedy = behaviour === "greedy"
     this.#agents.push({
       behaviour,
       sessionId,
       handoffId: null,
       nextAt: this.#world.now + random.between(100, second),
-      steps: greedy ? random.between(3, 30) : random.between(1, 3),
+      // Whoever comes to finish does the least that lets its work complete.
+      steps: this.#finishing ? 1 : greedy ? random.between(3, 30) : random.between(1, 4),
       offers:
-        edges.length === 0 ? 0 : greedy ? random.between(2, 12) : random.between(0, Math.min(3, edges.length + 1)),
+        edges.length === 0 || this.#finishing
+          ? 0
+          : greedy
+            ? random.between(2, 12)
+            : random.between(0, Math.min(4, edges.length + 2)),
       tries: 0,
       waits: 0,
       down: false,
