@@ -28,6 +28,12 @@ const reporter = fileURLToPath(new URL("FailureReporter.ts", import.meta.url))
 /** A mutant that never comes back: longer than any check takes by far. */
 const longestCheckMs = 120_000
 
+interface Ended {
+  readonly code: number | null
+  readonly isLate: boolean
+  readonly stdout: string
+}
+
 export class Copy {
   readonly #root: string
   readonly #folder: string
@@ -76,19 +82,15 @@ export class Copy {
   }
 
   /** What the compiler says of the source as it is now. */
-  complaints(): ReadonlyArray<string> {
+  async complaints(): Promise<ReadonlyArray<string>> {
     const compiler = join(this.#folder, "node_modules", "typescript", "bin", "tsc")
-    const { stdout } = this.#node([compiler, "-p", "tsconfig.build.json", "--noEmit"])
+    const { stdout } = await this.#spawn([compiler, "-p", "tsconfig.build.json", "--noEmit"], longestCheckMs)
     return stdout.split("\n").filter((line) => line.includes("error TS"))
   }
 
   /** Compiles the source to the copy's dist, which workers and processes of the tests run. */
-  build(): void {
-    this.#node([join("scripts", "build.mjs")])
-  }
-
-  #node(args: ReadonlyArray<string>): { readonly stdout: string } {
-    return spawnSync(process.execPath, args, { cwd: this.#folder, encoding: "utf8" })
+  async build(): Promise<void> {
+    await this.#spawn([join("scripts", "build.mjs")], longestCheckMs)
   }
 
   /** Runs one check; its first failure ends it. */
@@ -110,22 +112,27 @@ export class Copy {
       ...(checks.length === 1 && first?.name !== undefined ? ["-t", first.name] : []),
       ...checks.map((check) => check.file),
     ]
-    const { code, isLate } = await this.#spawn(args, output, longestCheckMs * (bail ? 1 : 4))
+    const { code, isLate } = await this.#spawn(args, longestCheckMs * (bail ? 1 : 4), output)
     if (isLate)
       return { _tag: "timed out", by: checks.map((check) => check.file).join(", "), why: "the run never came back" }
     return judge(existsSync(output) ? (JSON.parse(readFileSync(output, "utf8")) as Report) : undefined, code)
   }
 
-  #spawn(
-    args: ReadonlyArray<string>,
-    output: string,
-    ms: number,
-  ): Promise<{ readonly code: number | null; readonly isLate: boolean }> {
+  #spawn(args: ReadonlyArray<string>, ms: number, report = ""): Promise<Ended> {
     return new Promise((resolve) => {
-      const env = { ...testEnvironment(), HANDRAIL_MUTANT_REPORT: output }
+      const env = { ...testEnvironment(), HANDRAIL_MUTANT_REPORT: report }
       // A group of its own: what a test has started must end with it.
-      const child = spawn(process.execPath, args, { cwd: this.#folder, env, stdio: "ignore", detached: true })
+      const child = spawn(process.execPath, args, {
+        cwd: this.#folder,
+        env,
+        stdio: ["ignore", "pipe", "ignore"],
+        detached: true,
+      })
       let isLate = false
+      let stdout = ""
+      child.stdout.on("data", (chunk) => {
+        stdout += chunk
+      })
       this.#kill = () => {
         if (child.pid !== undefined) killGroup(child.pid)
       }
@@ -133,11 +140,11 @@ export class Copy {
         isLate = true
         this.#kill?.()
       }, ms)
-      child.on("close", (code) => {
+      child.on("exit", (code) => {
         clearTimeout(timer)
         this.#kill?.()
         this.#kill = undefined
-        resolve({ code, isLate })
+        child.on("close", () => resolve({ code, isLate, stdout }))
       })
     })
   }

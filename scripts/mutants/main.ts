@@ -74,17 +74,20 @@ const runsFromSource = (check: Check): boolean => check === contract || check.fi
  * What does not compile of the mutants, by name. They are compiled many at once, each where its edits leave those of the others
  * alone; a batch that does not compile is halved until it is known whose fault it is.
  */
-const complaintsOf = (copy: Copy, known: ReadonlySet<string>): ReadonlyMap<string, string> => {
+const complaintsOf = async (copy: Copy, known: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> => {
   const found = new Map<string, string>()
-  const search = (batch: ReadonlyArray<Mutant>): void => {
+  const search = async (batch: ReadonlyArray<Mutant>): Promise<void> => {
     for (const mutant of batch) copy.apply(mutant)
-    const complaint = copy.complaints().find((line) => !known.has(kindOf(line)))
+    const complaint = (await copy.complaints()).find((line) => !known.has(kindOf(line)))
     copy.restore()
     if (complaint === undefined) return
     const [first, ...rest] = batch
-    if (first !== undefined && rest.length === 0) return void found.set(first.name, complaint)
-    search(batch.slice(0, batch.length >> 1))
-    search(batch.slice(batch.length >> 1))
+    if (first !== undefined && rest.length === 0) {
+      found.set(first.name, complaint)
+      return
+    }
+    await search(batch.slice(0, batch.length >> 1))
+    await search(batch.slice(batch.length >> 1))
   }
   let left = chosen
   while (left.length > 0) {
@@ -92,7 +95,7 @@ const complaintsOf = (copy: Copy, known: ReadonlySet<string>): ReadonlyMap<strin
     copy.restore()
     // What can't be applied even alone is said when it is its turn.
     if (batch.length === 0) break
-    search(batch)
+    await search(batch)
     left = left.filter((mutant) => !batch.includes(mutant))
   }
   return found
@@ -117,7 +120,7 @@ const judgeMutant = async (
       continue
     }
     if (!runsFromSource(check) && !isBuilt) {
-      copy.build()
+      await copy.build()
       isBuilt = true
     }
     const judgement = await copy.check(check)
@@ -139,13 +142,13 @@ const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)
 const say = (line: string): void => (values.json ? console.error(line) : console.log(line))
 
 const run = async (copy: Copy): Promise<ReadonlyArray<Outcome>> => {
-  copy.build()
-  const before = copy.complaints()
+  await copy.build()
+  const before = await copy.complaints()
   for (const complaint of before) say(`does not compile, as it is: ${complaint}`)
   const known = new Set(before.map(kindOf))
   const red = await redBefore(copy)
   for (const [check, why] of red) say(`red as it is: ${check}: ${why}`)
-  const complaints = complaintsOf(copy, known)
+  const complaints = await complaintsOf(copy, known)
   const outcomes: Array<Outcome> = []
   for (const [index, mutant] of chosen.entries()) {
     const started = performance.now()
