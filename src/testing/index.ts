@@ -7,6 +7,8 @@
  * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
  * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with concurrent
  *   writers and faults at every statement. `wrongStores` are what it must find wanting.
+ * - The **simulator**: `simulate` runs the real runtime, several nodes on one store, where one seed decides everything; `sweep`
+ *   makes many runs, `shrink` a failing one smaller.
  *
  * Needs `fast-check` beside it (an optional peer of the package); the rest of Handrail does not.
  */
@@ -61,6 +63,10 @@ export type {
 export { runtimeSut, type StoreFactory } from "./model/runtimeSut.ts"
 export { Statistics } from "./model/statistics.ts"
 export type { Answered, Sut, SutFactory, SutOptions } from "./model/sut.ts"
+export { replayCommand, type ShrinkOptions, type Shrunk, shrink } from "./simulation/shrink.ts"
+export { type OpenStore, type SimulateOptions, type SimulationResult, simulate } from "./simulation/simulate.ts"
+export { type Sweep, type SweepOptions, sweep } from "./simulation/sweep.ts"
+export type { Limits as SimulationLimits, Swarm } from "./simulation/swarm.ts"
 export { type MemoryVariant, memoryStore } from "./stores/memory.ts"
 export type { WrongStore } from "./stores/wrong.ts"
 export { wrongStores } from "./stores/wrongStores.ts"

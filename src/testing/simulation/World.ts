@@ -25,7 +25,7 @@ const idlePriority = 2
 /** Tasks after which a run is given up: it never gets there unless something spins. */
 const mostSteps = 5_000_000
 
-export class Stalled extends Error {
+class Stalled extends Error {
   constructor() {
     super(`more than ${mostSteps} tasks ran, and there was no end`)
     this.name = "Stalled"
