@@ -1,6 +1,7 @@
 /** What a runtime does when another writer was faster, and while its own writing is under way (architecture.md, "The write path"). */
 import { Effect } from "effect"
 import { expect, it } from "vitest"
+import { WorkflowId } from "../../src/machines/ids.ts"
 import type { Append, Journal } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import { call, codeOf, createRoot, opened, placed, until } from "./fixtures.ts"
@@ -148,6 +149,18 @@ it("a runtime closes after what it is writing, also where nobody waits for it", 
   goOn()
   await closed
   expect([...order]).toEqual(["begun", "written", "closed"])
+})
+
+it("a runtime that has closed takes no question and no command, whoever still holds it", async () => {
+  const { client, governance, run } = await opened(placed(memoryPlace).layer())
+  const root = await createRoot(client)
+  await client.close()
+  const workflowId = WorkflowId.make(root.workflowId)
+  const asked = governance.query(tenant, workflowId, (state) => state.seq)
+  expect((await run(Effect.flip(asked))).code).toBe("closed")
+  const kill = { _tag: "kill", scope: "workflow", workflowId, reason: "late" } as const
+  const sent = governance.execute(kill, { tenant, actor: "operator:ann" })
+  expect((await run(Effect.flip(sent))).code).toBe("closed")
 })
 
 it("what has to be read back is read after what was decided before it is written", async () => {

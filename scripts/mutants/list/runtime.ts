@@ -177,7 +177,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `exit.value[index]`,
     replace: `exit.value[0]`,
-    checks: [close],
+    checks: [conflicts],
   }),
   committer({
     name: "idle-means-written",
@@ -185,7 +185,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `return this.#inFlight === 0 && this.#enlisted.size === 0`,
     replace: `return this.#enlisted.size === 0`,
-    checks: [close],
+    checks: [conflicts],
   }),
   actor({
     name: "mailbox-bound",
@@ -209,7 +209,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "runtime",
     find: `    if (closing) return settle(closedError(), undefined)\n`,
     replace: "",
-    checks: [close, defect],
+    checks: [conflicts],
   }),
   governance({
     name: "close-waits",
