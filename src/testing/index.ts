@@ -5,8 +5,8 @@
  *   sends one drawn sequence to it and to a system, and compares answers and all that can be seen after every command.
  * - The **checkers**: whether a history, recorded at the client's edge, is linearizable: every handoff, resource and ledger in it.
  * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
- * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with concurrent
- *   writers and faults at every statement. `wrongStores` are what it must find wanting.
+ * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with
+ *   concurrent writers and faults at every statement. `wrongStores` are what it must find wanting.
  * - The **simulator**: `simulate` runs the real runtime, several nodes on one store, where one seed decides everything; `sweep`
  *   makes many runs, `shrink` a failing one smaller.
  *
@@ -14,6 +14,7 @@
  */
 
 export { type Problem, type Verification, verifyTenant, verifyWorkflow } from "../runtime/verify.ts"
+export * from "./check/index.ts"
 export {
   checkHistory,
   type HistoryReport,
@@ -31,7 +32,7 @@ export {
   conformanceClauses,
   formatReport,
 } from "./conformance/conformance.ts"
-export { FaultGate } from "./conformance/FaultGate.ts"
+export { FaultGate, type GatedWriter } from "./conformance/FaultGate.ts"
 export {
   type FaultyWriter,
   type OpenedStore,
@@ -65,8 +66,8 @@ export { Statistics } from "./model/statistics.ts"
 export type { Answered, Sut, SutFactory, SutOptions } from "./model/sut.ts"
 export { replayCommand, type ShrinkOptions, type Shrunk, shrink } from "./simulation/shrink.ts"
 export { type OpenStore, type SimulateOptions, type SimulationResult, simulate } from "./simulation/simulate.ts"
-export { type Sweep, type SweepOptions, sweep } from "./simulation/sweep.ts"
 export type { Limits as SimulationLimits, Swarm } from "./simulation/swarm.ts"
+export { type Sweep, type SweepOptions, sweep } from "./simulation/sweep.ts"
 export { type MemoryVariant, memoryStore } from "./stores/memory.ts"
 export type { WrongStore } from "./stores/wrong.ts"
 export { wrongStores } from "./stores/wrongStores.ts"

@@ -5,8 +5,8 @@
  * comes, and that whatever it had only in its own memory is gone.
  */
 import { Effect } from "effect"
-import { StorageUnavailable } from "../../runtime/Journal.ts"
-import type { StoreFault, Strike } from "./StoreUnderTest.ts"
+import { type Journal, StorageUnavailable } from "../../runtime/Journal.ts"
+import { type FaultyWriter, type StoreFault, type Strike, type WriteOutcome, writeOutcome } from "./StoreUnderTest.ts"
 
 class ArmedStrike implements Strike {
   readonly fault: StoreFault
@@ -33,15 +33,17 @@ class ArmedStrike implements Strike {
 
 const failed = new StorageUnavailable({ reason: "io", detail: "a fault was injected into this statement" })
 
+export interface GatedWriter {
+  readonly append: Journal["Service"]["append"]
+  close(): Promise<void>
+  died(): void
+}
+
 export class FaultGate {
   #armed: ArmedStrike | undefined
   #frozen: Array<() => void> = []
   #dead = false
   readonly #deaths: Array<() => void> = []
-
-  get isDead(): boolean {
-    return this.#dead
-  }
 
   arm(fault: StoreFault): Strike {
     this.#armed = new ArmedStrike(fault)
@@ -49,14 +51,13 @@ export class FaultGate {
   }
 
   /** One statement. What waits behind a death waits for ever. */
-  pass<A>(statement: () => A): Effect.Effect<A, StorageUnavailable> {
+  pass<A>(statement: Effect.Effect<A, StorageUnavailable>): Effect.Effect<A, StorageUnavailable> {
     return Effect.suspend((): Effect.Effect<A, StorageUnavailable> => {
       if (this.#dead) return Effect.never
       const armed = this.#armed
-      if (armed === undefined || --armed.left > 0) return Effect.sync(statement)
+      if (armed === undefined || --armed.left > 0) return statement
       this.#armed = undefined
       const { kind, when } = armed.fault
-      const run = Effect.sync(statement)
       const strike = Effect.suspend((): Effect.Effect<void, StorageUnavailable> => {
         armed.strike()
         if (kind === "error") return Effect.fail(failed)
@@ -64,8 +65,28 @@ export class FaultGate {
         this.kill()
         return Effect.never
       })
-      return when === "before" ? Effect.andThen(strike, run) : Effect.tap(run, () => strike)
+      return when === "before" ? Effect.andThen(strike, statement) : Effect.tap(statement, () => strike)
     })
+  }
+  passSync<A>(statement: () => A): Effect.Effect<A, StorageUnavailable> {
+    return this.pass(Effect.sync(statement))
+  }
+
+  /** The writer whose statements pass here, as the kit wants it. `died` lets go of what a process takes with it. */
+  writer({ append, close, died }: GatedWriter): FaultyWriter {
+    const death = new Promise<WriteOutcome>((resolve) => {
+      this.#deaths.push(() => {
+        died()
+        resolve({ _tag: "died" })
+      })
+    })
+    return {
+      append: (group) => Promise.race([death, writeOutcome(append(group))]),
+      arm: async (fault) => this.arm(fault),
+      thaw: () => this.thaw(),
+      kill: async () => this.kill(),
+      close: async () => (this.#dead ? undefined : close()),
+    }
   }
 
   thaw(): void {
@@ -76,11 +97,5 @@ export class FaultGate {
     if (this.#dead) return
     this.#dead = true
     for (const tell of this.#deaths) tell()
-  }
-
-  /** Calls `tell` when the writer dies, at once if it is dead. */
-  onDeath(tell: () => void): void {
-    if (this.#dead) tell()
-    else this.#deaths.push(tell)
   }
 }

@@ -1,9 +1,8 @@
 /** The memory store under test: what survives a writer is the store object, and a death is that of the writer. */
-import { Effect } from "effect"
 import { type MemoryStore, makeMemoryStore, memoryJournal } from "../../adapters/memory/MemoryJournal.ts"
-import type { Append, Journal } from "../../runtime/Journal.ts"
+import type { Journal } from "../../runtime/Journal.ts"
 import { FaultGate } from "../conformance/FaultGate.ts"
-import { type FaultyWriter, type StoreUnderTest, writeOutcome } from "../conformance/StoreUnderTest.ts"
+import type { StoreUnderTest } from "../conformance/StoreUnderTest.ts"
 
 /** What a store may do otherwise than it should; made anew for each store. */
 export interface MemoryVariant {
@@ -17,7 +16,7 @@ export interface MemoryVariant {
 /** A group is carried out in one statement, as a call runs to its end before the next one starts. */
 const gated = (store: MemoryStore, gate: FaultGate): Journal["Service"] => {
   const journal = memoryJournal(store)
-  return { ...journal, append: (group) => gate.pass(() => Effect.runSync(journal.append(group))) }
+  return { ...journal, append: (group) => gate.pass(journal.append(group)) }
 }
 
 export const memoryStore = (name = "memory", variant: () => MemoryVariant = () => ({})): StoreUnderTest => ({
@@ -34,22 +33,13 @@ export const memoryStore = (name = "memory", variant: () => MemoryVariant = () =
     }
     return {
       open: async () => ({ journal: journalOn(new FaultGate()), close }),
-      openFaulty: async (): Promise<FaultyWriter> => {
+      openFaulty: async () => {
         const gate = new FaultGate()
         const journal = journalOn(gate)
-        const died = new Promise<{ readonly _tag: "died" }>((resolve) => {
-          gate.onDeath(() => {
-            store = afterDeath?.(store) ?? store
-            resolve({ _tag: "died" })
-          })
-        })
-        return {
-          append: (group: ReadonlyArray<Append>) => Promise.race([died, writeOutcome(journal.append(group))]),
-          arm: async (fault) => gate.arm(fault),
-          thaw: () => gate.thaw(),
-          kill: async () => gate.kill(),
-          close: async () => (gate.isDead ? undefined : close()),
+        const died = (): void => {
+          store = afterDeath?.(store) ?? store
         }
+        return gate.writer({ append: (group) => journal.append(group), close, died })
       },
       remove: async () => {},
     }

@@ -52,7 +52,7 @@ export const projected = (
 /** Appends that are carried out one by one, each in its own way. */
 export const oneByOne =
   (each: (append: Append, store: MemoryStore) => Appended): Writer =>
-  (_, store, gate) => ({ append: (group) => gate.pass(() => group.map((append) => each(append, store))) })
+  (_, store, gate) => ({ append: (group) => gate.passSync(() => group.map((append) => each(append, store))) })
 
 /** What a wrong store answers. */
 export const appended: Appended = { _tag: "appended" }

@@ -34,9 +34,9 @@ const sessionsOf = (append: Append): ReadonlyArray<string> =>
 const checkThenAct: Writer = (_, store, gate) => ({
   append: (group) =>
     Effect.gen(function* () {
-      const taken = yield* gate.pass(() => group.map((append) => headOf(store, append) === append.expectedSeq))
+      const taken = yield* gate.passSync(() => group.map((append) => headOf(store, append) === append.expectedSeq))
       yield* Effect.yieldNow
-      return yield* gate.pass(() =>
+      return yield* gate.passSync(() =>
         group.map((append, i) => (taken[i] === true ? store.append(onHead(store, append)) : conflict)),
       )
     }),
@@ -49,17 +49,17 @@ const halfAppends: Writer = (_, store, gate) => ({
       const results: Array<Appended> = []
       for (const append of group) {
         const { snapshot, projections, ...bare } = append
-        const result = yield* gate.pass(() => store.append({ ...bare, projections: [] }))
+        const result = yield* gate.passSync(() => store.append({ ...bare, projections: [] }))
         results.push(result)
         if (result._tag !== "appended" || projections.length === 0) continue
         const rest = { ...bare, entries: [], projections, ...(snapshot === undefined ? {} : { snapshot }) }
-        yield* gate.pass(() => store.append(onHead(store, rest)))
+        yield* gate.passSync(() => store.append(onHead(store, rest)))
       }
       return results
     }),
 })
 const halfGroups: Writer = (_, store, gate) => ({
-  append: (group) => Effect.forEach(group, (append) => gate.pass(() => store.append(append))),
+  append: (group) => Effect.forEach(group, (append) => gate.passSync(() => store.append(append))),
 })
 
 /** A store whose last group is still in the memory of whoever wrote it. */
@@ -139,7 +139,7 @@ export const wrongWrites: ReadonlyArray<WrongStore> = [
   ),
   wrong("exists.within-group", "looks for sessions before the group only", (_, store, gate) => ({
     append: (group) =>
-      gate.pass(() => {
+      gate.passSync(() => {
         const before = new Set(group.filter((append) => isTaken(append, store)))
         return group.map((append) =>
           store.append(
@@ -211,7 +211,7 @@ export const wrongWrites: ReadonlyArray<WrongStore> = [
     const own = new Set<string>()
     return {
       append: (group) =>
-        gate.pass(() =>
+        gate.passSync(() =>
           group.map((append) => {
             const kept = withoutTaken(
               append,
