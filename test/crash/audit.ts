@@ -76,6 +76,20 @@ export const audit = (
   sent?: ReadonlyArray<Sent>,
   rules: Rules = teamRules,
 ): Promise<Audit> =>
+  judged(store, tenant, acknowledged, sent, rules).catch((error: unknown) => ({
+    workflows: 0,
+    events: 0,
+    fired: 0,
+    problems: [`the store can't be read: ${String(error)} ${JSON.stringify(error)}`],
+  }))
+
+const judged = (
+  store: string,
+  tenant: Tenant,
+  acknowledged: ReadonlyArray<Acknowledged>,
+  sent: ReadonlyArray<Sent> | undefined,
+  rules: Rules,
+): Promise<Audit> =>
   withJournal(store, async (journal, run) => {
     const problems: Array<string> = []
     const verified = await run(verifyTenant(journal, tenant))
