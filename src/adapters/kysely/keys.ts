@@ -17,6 +17,7 @@ import { migrate } from "./migrate.ts"
 import { storageError as postgresError } from "./postgres/failures.ts"
 import { migrate as migratePostgres } from "./postgres/migrate.ts"
 import type { Schema } from "./schema.ts"
+import { checkPath } from "./sqlite.ts"
 
 type KeyTables = Pick<Schema, "api_keys" | "server_secrets">
 
@@ -28,11 +29,12 @@ export const openSqliteKeys = async (filename: string): Promise<Keys> => {
     const failure = failureOf(error)
     return failure === undefined ? undefined : storageError(failure)
   }
+  const problem = checkPath(filename)
+  if (problem !== undefined) throw fromStorage(problem)
   return asked(known, async () => {
     const database = new Database(resolve(filename), { timeout: busyTimeoutMs })
     try {
       // A key that was shown to somebody must not be gone after a power cut.
-      database.pragma("journal_mode = wal")
       database.pragma("synchronous = full")
       await migrate(database)
     } catch (error) {

@@ -54,8 +54,21 @@ const executed = (db: Database.Database): ReadonlyArray<string> => {
     : db.prepare<[], string>("select name from kysely_migration order by name").pluck().all()
 }
 
-/** Throws `SchemaTooNew` for a file that a newer version has written, and what SQLite throws. Closes nothing. */
-export const migrate = async (db: Database.Database): Promise<void> => {
+let before: Promise<unknown> = Promise.resolve()
+
+/**
+ * Throws `SchemaTooNew` for a file that a newer version has written, and what SQLite throws. Closes nothing.
+ *
+ * One after another within this process: SQLite waits for a lock without letting anything else run, so a connection that waited
+ * for another one's migration here would keep that from ever ending.
+ */
+export const migrate = (db: Database.Database): Promise<void> => {
+  const migrated = before.then(() => migrateAlone(db))
+  before = migrated.catch(() => {})
+  return migrated
+}
+
+const migrateAlone = async (db: Database.Database): Promise<void> => {
   const known = Object.keys(migrations(has))
   const done = executed(db)
   if (done.some((name) => !known.includes(name))) throw new SchemaTooNew()

@@ -49,7 +49,7 @@ const pageBytes = 8192
 const refuse = (reason: string, detail: string): StorageUnavailable => new StorageUnavailable({ reason, detail })
 
 /** What is wrong with the path, before anything is created. */
-const checkPath = (filename: string): StorageError | undefined => {
+export const checkPath = (filename: string): StorageError | undefined => {
   if (filename === ":memory:" || filename.startsWith("file:")) {
     return refuse("filename", `${filename} names no file; for a store that is gone when the process ends, use memory:`)
   }
