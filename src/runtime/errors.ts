@@ -31,11 +31,20 @@ export const fail = (code: Code, detail: string, facts: Facts = {}): WorkflowErr
 
 export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowError(refusal)
 
+/** Reasons after which the store may have committed what it could no longer confirm. */
+const mayBeWritten: ReadonlySet<string> = new Set(["connection", "timeout", "crashed", "io", "defect"])
+
 export const fromStorage = (error: StorageError): WorkflowError =>
   error._tag === "StorageUnavailable"
-    ? fail("storage_unavailable", `${error.detail} Nothing of the command was written; try again.`, {
-        reason: error.reason,
-      })
+    ? fail(
+        "storage_unavailable",
+        `${error.detail} ${
+          mayBeWritten.has(error.reason)
+            ? "The command may have been written all the same; send it again under its idempotency key."
+            : "Nothing of the command was written; try again."
+        }`,
+        { reason: error.reason },
+      )
     : fail("storage_corrupt", error.detail, {
         ...(error.workflowId === undefined ? {} : { workflowId: error.workflowId }),
         ...(error.seq === undefined ? {} : { seq: error.seq }),
