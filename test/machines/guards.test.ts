@@ -58,6 +58,25 @@ it("a step is admitted only when it heads all its queues (I4)", () => {
   expect(scene.steps).toEqual({ step3: "admitted" })
 })
 
+it("a handoff in progress stays with its claimant, whoever would take it back (I6)", () => {
+  const scene = new Scene(team({ edge: { claimTimeoutMs: 1000 } }))
+  scene.child("c1")
+  scene.propose("c1", [])
+  scene.receipt("c1", "step1")
+  const about = { handoffId: "h-c1" }
+  for (const by of [{}, { sessionId: "root" }]) {
+    expect(scene.say({ _tag: "reclaim", ...about, ...by })).toBe("handoff_in_progress")
+    expect(scene.say({ _tag: "withdraw", ...about, ...by })).toBe("handoff_in_progress")
+  }
+  expect(scene.say({ _tag: "claim", ...about, parentSessionId: "root", role: "dev", agent: "b" })).toBe(
+    "handoff_already_claimed",
+  )
+  // Nor does its lease: there is none any more.
+  scene.now += 10_000
+  expect(scene.say({ _tag: "heartbeat", sessionId: "c1" })).toMatchObject({ claimDeadline: null })
+  expect(scene.say({ _tag: "complete", sessionId: "c1" })).toMatchObject({ status: "completed" })
+})
+
 describe("an orphan on two resources", () => {
   const resource = (name: string, more: Partial<Resource>): Resource => ({
     name,

@@ -7,6 +7,7 @@ const guards = inFile("src/machines/decide/guards.ts")
 const receipts = inFile("src/machines/decide/receipts.ts")
 const machine = inFile("src/machines/lifecycle/handoff.machine.ts")
 const evolveSessions = inFile("src/machines/evolve/sessions.ts")
+const guarded = { file: "test/machines/guards.test.ts" }
 const lifecycle = { file: "test/machines/lifecycle.test.ts" }
 
 export const handoffMutants: ReadonlyArray<Mutant> = [
@@ -154,7 +155,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
         replace: "",
       },
     ],
-    checks: [contract],
+    checks: [guarded, contract],
   },
   handoffs({
     name: "reclaim-keeps-the-generation",

@@ -12,6 +12,7 @@ const verify = inFile("src/runtime/verify.ts")
 const guards = inFile("src/machines/decide/guards.ts")
 
 const idempotency = { file: "test/runtime/idempotency.test.ts" }
+const behind = { file: "test/runtime/behind.test.ts" }
 const bounds = { file: "test/runtime/bounds.test.ts" }
 const answers = { file: "test/runtime/answers.test.ts" }
 const conflicts = { file: "test/runtime/conflicts.test.ts" }
@@ -45,8 +46,8 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "idempotency-after-a-restart",
     breaks: "A key that only the store remembers is taken for a new one.",
     rule: "§10, I8",
-    find: `work.key !== undefined && this.#state !== undefined && !this.#answers`,
-    replace: `work.key !== undefined && this.#state === undefined && !this.#answers`,
+    find: `return refs === undefined && this.#answers.knows(work.key) ? undefined : { ...refs, answers: [work.key] }`,
+    replace: `return refs`,
     checks: [idempotency, contract],
   }),
   actor({
@@ -101,8 +102,8 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "read-without-the-journal",
     breaks: "A question is answered on a state that another writer has left behind.",
     rule: "architecture, write path 5",
-    find: `      this.#batch().outcomes.push({ work, error, answer: missing ? undefined : work.read(state) })`,
-    replace: `      work.settle(error, missing ? undefined : work.read(state))`,
+    find: `this.#batch().outcomes.push({ work, error, answer: state === undefined ? undefined : work.read(state) })`,
+    replace: `work.settle(error, state === undefined ? undefined : work.read(state))`,
     checks: [conflicts, contract],
   }),
   actor({
@@ -199,16 +200,16 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "waiting-bound",
     breaks: "Commands pile up in a runtime without end.",
     rule: "runtime/limits.ts",
-    find: `if (counts.waiting >= limits.waiting)`,
-    replace: `if (counts.waiting >= 1_000_000_000)`,
+    find: `if (closing || counts.waiting >= limits.waiting) {`,
+    replace: `if (closing || counts.waiting >= 1_000_000_000) {`,
     checks: [bounds],
   }),
   governance({
     name: "close-refuses",
     breaks: "A runtime that is closing takes commands.",
     rule: "runtime",
-    find: `    if (closing) return settle(closedError(), undefined)\n`,
-    replace: "",
+    find: `if (closing || counts.waiting >= limits.waiting) {`,
+    replace: `if (counts.waiting >= limits.waiting) {`,
     checks: [conflicts],
   }),
   governance({
@@ -239,9 +240,17 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "presumed-new",
     breaks: "An offer that comes again is refused for its content, although it was accepted.",
     rule: "§4, I8",
-    find: `decision.events.length === 0 && !work.readBack`,
-    replace: `decision.events.length === 0 && work.readBack`,
+    find: `const ids = decision._tag === "refused" ? presumedNew(this.#state, work.command) : undefined`,
+    replace: `const ids = undefined`,
     checks: [contract],
+  }),
+  actor({
+    name: "key-that-another-runtime-has-used",
+    breaks: "A key under which another runtime has carried out what changed nothing is taken for a new one.",
+    rule: "I8",
+    find: `work.key === undefined || work.command._tag === "attach" ? ids`,
+    replace: `work.key !== "" || work.command._tag === "attach" ? ids`,
+    checks: [behind, idempotency],
   }),
   actor({
     name: "wake-at-too-late",
