@@ -2,9 +2,9 @@
  * What the conformance kit needs of a store: openings of it, and writers that meet with misfortune.
  *
  * A *statement* is whatever the store does one after another to carry out an append: a statement of SQL, a message to a server,
- * a write to a file. One that only reads may be left out where the fault is a death or a freeze, as the next one that writes stands
- * for it. The kit does not know how many there are; it lets a fault strike at the first, the second, … until an
- * append ends before its fault has struck.
+ * a write to a file. One that only reads may be left out where the fault is a death or a freeze, as the next one that writes
+ * stands for it. The kit does not know how many there are; it lets a fault strike at the first, the second, … until an append
+ * ends before its fault has struck.
  */
 import { AssertionError } from "node:assert/strict"
 import { Cause, Effect, Exit, Result } from "effect"
