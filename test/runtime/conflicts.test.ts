@@ -71,12 +71,16 @@ it("a question is answered as of the journal's head, whoever has written last", 
 
 it("what is decided while a batch is written follows it in a group of its own, never beside it", async () => {
   const writing = new Set<string>()
-  const together: Array<string> = []
+  let report = (_: string): void => {}
+  // Who is written beside itself is not answered any more: the test must not wait for that.
+  const overlap = new Promise<string>((resolve) => {
+    report = resolve
+  })
   const { client, governance, run } = await opened(placed(memoryPlace).layer(), {
     wrap: through((group, journal) =>
       Effect.gen(function* () {
         for (const { workflowId } of group) {
-          if (writing.has(workflowId)) together.push(workflowId)
+          if (writing.has(workflowId)) report(`two groups hold ${workflowId}`)
           writing.add(workflowId)
         }
         const results = yield* journal.append(group)
@@ -93,8 +97,7 @@ it("what is decided while a batch is written follows it in a group of its own, n
     codes.push(codeOf(root.propose(call({ arguments: { n } }))))
     await new Promise((next) => setImmediate(next))
   }
-  expect(new Set(await Promise.all(codes))).toEqual(new Set(["ok"]))
-  expect(together).toEqual([])
+  expect(await Promise.race([Promise.all(codes), overlap])).toEqual(codes.map(() => "ok"))
   expect((await run(verifyTenant(governance.journal, tenant))).problems).toEqual([])
 })
 
