@@ -1,11 +1,14 @@
 /** The `handrail` command itself: help, versions, typing errors, completion, `check`, and what it prints where. */
 import { spawnSync } from "node:child_process"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { commands } from "../../src/cli/commands.ts"
 import { Progress } from "../../src/cli/Progress.ts"
 import { Terminal, wrap } from "../../src/cli/Terminal.ts"
 import { packageFile } from "../house/package.ts"
 import { brokenYaml, directoryOf, handrail, saneYaml, warnedYaml } from "./command.ts"
+
+// Each test starts processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 const names = commands.map(({ name }) => name)
 

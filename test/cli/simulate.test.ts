@@ -1,10 +1,16 @@
 /** `handrail simulate`, run as a user and as CI would run it. */
 import { spawnSync } from "node:child_process"
-import { describe, expect, test } from "vitest"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, test, vi } from "vitest"
 import type { CheckReport } from "../../src/testing/check/index.ts"
+import { root } from "../house/package.ts"
 import { brokenYaml, dangerousYaml, directoryOf, handrail, main, saneYaml, warnedYaml } from "./command.ts"
 
-const few = ["--runs", "400"]
+// Each test starts processes, and the machine may be busy.
+vi.setConfig({ testTimeout: 120_000 })
+
+const few = ["--runs", "300"]
 const csi = "\u001b["
 
 describe("simulate", () => {
@@ -12,7 +18,7 @@ describe("simulate", () => {
     const cwd = directoryOf({ "workflow.yaml": saneYaml })
     const { code, out, err } = handrail(["simulate", "workflow.yaml", ...few], { cwd })
     expect(err).toBe("")
-    expect(out).toMatch(/^team: 400 runs, [\d,]+ commands, seed 1\n/)
+    expect(out).toMatch(/^team: 300 runs, [\d,]+ commands, seed 1\n/)
     expect(out).toContain("  expires:lead>dev\n")
     expect(out).toMatch(/Cost went [\d.]+ past a limit/)
     expect(out).toContain("\nNever reached: max_sessions 20")
@@ -155,7 +161,7 @@ describe("simulate refuses, with 2 and in words,", () => {
 describe("in a pipe", () => {
   test("there are no colours and there is no progress bar, unless colours are forced", () => {
     const cwd = directoryOf({ "workflow.yaml": dangerousYaml })
-    const plain = handrail(["simulate", "--runs", "3000"], { cwd })
+    const plain = handrail(["simulate", "--runs", "800"], { cwd })
     expect(plain.out + plain.err).not.toContain(csi)
     expect(plain.err).not.toContain("runs,")
     expect(handrail(["simulate", ...few], { cwd, env: { FORCE_COLOR: "1" } }).out).toContain(`${csi}31mDANGER`)
@@ -177,4 +183,13 @@ test("control characters in a definition never reach the terminal", () => {
   const { err, code } = handrail(["simulate"], { cwd })
   expect(err).not.toContain("\u001b")
   expect(code).toBe(2)
+})
+
+test("docs/simulate.md shows what is really printed", () => {
+  const page = readFileSync(join(root, "docs", "simulate.md"), "utf8")
+  const shown = /```text\n([\s\S]*?)\n```/.exec(page)?.[1]?.split("\n  …\n")
+  const { out, code } = handrail(["simulate", "examples/pr-review/governance", "--runs", "2000"])
+  expect(shown).toHaveLength(2)
+  for (const part of shown ?? []) expect(out).toContain(part)
+  expect(code).toBe(1)
 })
