@@ -77,6 +77,17 @@ it("a handoff in progress stays with its claimant, whoever would take it back (I
   expect(scene.say({ _tag: "complete", sessionId: "c1" })).toMatchObject({ status: "completed" })
 })
 
+it("a session does not complete over a living descendant, also where the one between them is dead (I10)", () => {
+  const scene = new Scene()
+  scene.child("c1")
+  scene.child("c2", "c1")
+  scene.say({ _tag: "kill", scope: "session", sessionId: "c1", reason: "stop" })
+  // Its own handoffs have ended: nothing but the grandchild is left.
+  expect(scene.say({ _tag: "complete", sessionId: "root" })).toBe("descendants_active")
+  scene.say({ _tag: "complete", sessionId: "c2" })
+  expect(scene.say({ _tag: "complete", sessionId: "root" })).toMatchObject({ workflowStatus: "completed" })
+})
+
 describe("an orphan on two resources", () => {
   const resource = (name: string, more: Partial<Resource>): Resource => ({
     name,

@@ -10,6 +10,7 @@ const receipts = inFile("src/machines/decide/receipts.ts")
 const holdings = inFile("src/machines/evolve/holdings.ts")
 const evolveHandoffs = inFile("src/machines/evolve/handoffs.ts")
 const steps = inFile("src/machines/evolve/steps.ts")
+const guarded = { file: "test/machines/guards.test.ts" }
 
 export const budgetMutants: ReadonlyArray<Mutant> = [
   ledger({
@@ -18,7 +19,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `return used + reserved + requested > max ?`,
     replace: `return used + reserved + requested > max + 1 ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "limit-reached-is-refused",
@@ -26,7 +27,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `return used + reserved + requested > max ?`,
     replace: `return used + reserved + requested >= max ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "reserved-is-free",
@@ -34,7 +35,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `return used + reserved + requested > max ?`,
     replace: `return used + requested > max ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "used-is-free",
@@ -42,7 +43,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `return used + reserved + requested > max ?`,
     replace: `return reserved + requested > max ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "workflow-limits-ignored",
@@ -50,7 +51,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    overdrawn(state.limits, null, state.account, name, requested, pending) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "role-limits-ignored",
@@ -58,7 +59,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `overdrawn(state.roleLimits.get(role), role, accountOf(state, role), name, requested, pending)`,
     replace: `overdrawn(state.limits, role, accountOf(state, role), name, requested, pending)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "free-request-refused",
@@ -66,7 +67,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `if (requested <= 0) return undefined`,
     replace: `if (requested < 0) return undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "depth-of-the-workflow",
@@ -74,7 +75,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `[state.limits.maxDepth, null],`,
     replace: `[null, null],`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "depth-of-the-role",
@@ -82,7 +83,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `[roleMax, role],`,
     replace: `[null, role],`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "depth-at-claim",
@@ -90,7 +91,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§4, §7",
     find: `checkDepth(state, handoff.toRole, parent.depth + 1)`,
     replace: `checkDepth(state, handoff.toRole, parent.depth)`,
-    checks: [contract],
+    checks: [contract, guarded],
     equivalent:
       "the same depth was checked when the handoff was offered, the offering session does not move, and a limit only rises",
   }),
@@ -100,7 +101,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§4, §7",
     find: `checkDepth(state, command.toRole, session.depth + 1)`,
     replace: `checkDepth(state, command.toRole, session.depth)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "open-handoffs",
@@ -108,7 +109,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: ` ?? checkRoom(state, command.toRole, "maxOpenHandoffs", 1)`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "open-handoffs-of-the-wrong-role",
@@ -116,7 +117,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I2",
     find: `checkRoom(state, command.toRole, "maxOpenHandoffs", 1)`,
     replace: `checkRoom(state, session.role, "maxOpenHandoffs", 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "sessions-at-claim",
@@ -124,7 +125,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    checkRoom(state, handoff.toRole, "maxSessions", 1) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "active-sessions-at-claim",
@@ -132,7 +133,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    checkRoom(state, handoff.toRole, "maxActiveSessions", 1) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "limits-at-creation",
@@ -140,7 +141,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    checkRoom(nobody, role.name, "maxSessions", 1) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "steps-limit",
@@ -148,7 +149,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    checkRoom(state, role, "maxSteps", 1, pending(0, running.steps)) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "steps-limit-within-a-proposal",
@@ -156,7 +157,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I2",
     find: `  running.steps += 1\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "cost-limit",
@@ -164,7 +165,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `    checkRoom(state, role, "maxCost", cost, pending(running.spentCost, running.cost)) ??\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "cost-limit-within-a-proposal",
@@ -172,7 +173,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I2",
     find: `  running.cost += cost\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "tokens-limit",
@@ -180,7 +181,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I2",
     find: `checkRoom(state, role, "maxTokens", tokens, pending(running.spentTokens, running.tokens))`,
     replace: `checkRoom(state, role, "maxTokens", 0, pending(running.spentTokens, running.tokens))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "usage-of-the-turn",
@@ -188,7 +189,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I2",
     find: `spentCost: usage?.cost ?? 0,`,
     replace: `spentCost: 0,`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "preflight-gives-its-room",
@@ -196,7 +197,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `cost: -(prepared?.cost ?? 0),`,
     replace: `cost: 0,`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "preflight-cost-limit",
@@ -204,7 +205,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I2",
     find: `checkRoom(state, session.role, "maxCost", cost) ?? `,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "preflight-tokens-limit",
@@ -212,7 +213,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I2",
     find: ` ?? checkRoom(state, session.role, "maxTokens", tokens)`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "unknown-price-is-free",
@@ -220,7 +221,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `(limitsCost(state, role) ? undefined : 0)`,
     replace: `0`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ledger({
     name: "unknown-price-under-a-role-limit",
@@ -228,7 +229,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `state.limits.maxCost !== null || (state.roleLimits.get(role)?.maxCost ?? null) !== null`,
     replace: `state.limits.maxCost !== null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "default-cost-of-the-tool",
@@ -236,7 +237,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `contract?.estimate ?? state.rules`,
     replace: `state.rules`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "default-cost-of-the-role",
@@ -244,7 +245,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `state.rules.role(role)?.defaultCost ?? `,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "half-a-proposal",
@@ -252,7 +253,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (first !== undefined) return refusedCalls(`,
     replace: `if (first !== undefined && steps.length === 0) return refusedCalls(`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "prepared-request-of-another",
@@ -260,7 +261,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `prepared === undefined || prepared.sessionId !== session.sessionId`,
     replace: `prepared === undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "prepared-request-outdated",
@@ -268,7 +269,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (prepared.version !== session.version)`,
     replace: `if (prepared.version > session.version)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   steps({
     name: "prepared-request-twice",
@@ -276,7 +277,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I3",
     find: `  if (event.preparedRequestId !== undefined) returnPrepared(state, event.preparedRequestId)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   operator({
     name: "limits-only-raise",
@@ -284,7 +285,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `now === null || value < now`,
     replace: `now === null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   {
     name: "limits-from-nothing",
@@ -302,7 +303,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
         replace: `if (now === null || value > now)`,
       },
     ],
-    checks: [contract],
+    checks: [contract, guarded],
   },
   operator({
     name: "raised-duration",
@@ -310,7 +311,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, §9",
     find: `{ deadline: state.createdAt + duration }`,
     replace: `{ deadline: state.deadline ?? duration }`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "reservation-leaks",
@@ -318,7 +319,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I3",
     find: `account.costReserved -= step.cost`,
     replace: `account.costReserved -= status === "aborted" ? 0 : step.cost`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "actual-cost",
@@ -326,7 +327,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7",
     find: `account.costUsed += spent.cost`,
     replace: `account.costUsed += Math.min(spent.cost, step.cost)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "commit-without-a-price",
@@ -334,7 +335,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `(item.actualCost ?? (committed ? step.cost : 0))`,
     replace: `(item.actualCost ?? 0)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   steps({
     name: "usage-of-a-refused-proposal",
@@ -342,7 +343,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `  settleUsage(state, event.role, event.usage)\n`,
     replace: "  undefined\n",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "expired-preflight-keeps-its-room",
@@ -350,7 +351,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I3",
     find: `    account.costReserved -= prepared.cost\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveHandoffs({
     name: "closed-handoff-stays-counted",
@@ -358,7 +359,7 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I3, I10",
     find: `  state.account.openHandoffs -= 1\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "ended-session-stays-counted",
@@ -366,6 +367,6 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     rule: "§7, I10",
     find: `  accountOf(state, session.role).activeSessions -= 1\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
 ]

@@ -25,7 +25,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I1",
     find: `  const forbidden = forbiddenMove(handoff, "CLAIM")\n  if (forbidden !== undefined) return refused(forbidden)`,
     replace: `  const forbidden = forbiddenMove(handoff, "CLAIM")\n  if (forbidden !== undefined && !isOpen(handoff)) return refused(forbidden)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   guards({
     name: "stale-generation",
@@ -33,7 +33,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `command.generation !== handoff.generation)`,
     replace: `command.generation > handoff.generation)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-role",
@@ -41,7 +41,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `if (command.role !== handoff.toRole)`,
     replace: `if (state.rules.role(command.role) === undefined)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-parent",
@@ -49,7 +49,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `if (command.parentSessionId !== handoff.fromSessionId)`,
     replace: `if (!state.sessions.has(command.parentSessionId))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-after-the-end",
@@ -63,7 +63,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     replace: `  const handoff = namedHandoff(state, command, facts)
   if (isRefusal(handoff)) return refused(handoff)
   const forbidden = forbiddenMove(handoff, "CLAIM")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-under-a-known-id",
@@ -71,7 +71,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§3",
     find: `state.sessions.has(sessionId) || facts.archive.sessions.has(sessionId)`,
     replace: `state.sessions.has(sessionId)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-repeated",
@@ -79,7 +79,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I8",
     find: `if (before !== undefined) return before`,
     replace: `if (before !== undefined && before._tag === "refused") return before`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-repeated-by-the-dead",
@@ -87,7 +87,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I5",
     find: `  if (session.status === "killed")\n    return no("session_killed"`,
     replace: `  if (session.status === "killed" && session.killId === null)\n    return no("session_killed"`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "offer-along-no-edge",
@@ -95,7 +95,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `const edge = state.rules.edge(session.role, command.toRole)`,
     replace: `const edge = state.rules.edge(session.role, command.toRole) ?? state.rules.definition.handoffs[0]`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "summary-schema",
@@ -113,7 +113,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     if (state.rules.resource(ref.name) === undefined) return refused(unknownResource(state, ref.name))
 `,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "offer-repeated-with-other-content",
@@ -121,7 +121,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `if (before !== canonicalJson(content))`,
     replace: `if (known.toRole !== content.toRole)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "reclaim-by-anyone",
@@ -129,7 +129,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `command.sessionId !== undefined && command.sessionId !== handoff.fromSessionId)`,
     replace: `command.sessionId !== undefined && !state.sessions.has(handoff.fromSessionId))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   machine({
     name: "reclaim-in-progress",
@@ -155,7 +155,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
         replace: "",
       },
     ],
-    checks: [guarded, contract],
+    checks: [contract, guarded],
   },
   handoffs({
     name: "reclaim-keeps-the-generation",
@@ -163,7 +163,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I1",
     find: `? handoff.generation + 1 : handoff.generation`,
     replace: `? handoff.generation : handoff.generation`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "max-attempts",
@@ -171,7 +171,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `handoff.generation >= edge.maxAttempts`,
     replace: `handoff.generation > edge.maxAttempts`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "reclaim-for-a-dead-parent",
@@ -179,7 +179,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I5",
     find: `isLive(state, handoff.fromSessionId) ? "offered" : "killed"`,
     replace: `isLive(state, handoff.fromSessionId) || handoff.generation > 0 ? "offered" : "killed"`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveSessions({
     name: "reclaim-spares-the-descendants",
@@ -187,7 +187,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I5",
     find: `cascadeOfEvent(state, event, () => subtreeCascade(state, claimant))`,
     replace: `cascadeOfEvent(state, event, () => sessionCascade(state, claimant))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   machine({
     name: "withdraw-of-the-claimed",
@@ -203,7 +203,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `?.completion === "any" ?`,
     replace: `?.completion !== undefined ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "completion-by-an-operator-without-progress",
@@ -211,7 +211,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `unfinished(state, named.session) ?? unearned(state, named.handoff)`,
     replace: `unfinished(state, named.session)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "completion-over-unresolved-steps",
@@ -219,7 +219,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§3",
     find: `if (session.steps.size > 0)`,
     replace: `if (session.steps.size > 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "completion-over-open-handoffs",
@@ -227,7 +227,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§3",
     find: `if (session.offers.size > 0)`,
     replace: `if (session.offers.size > 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "completion-over-living-descendants",
@@ -235,7 +235,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§3, I10",
     find: `if (hasLiveDescendant(state, session))`,
     replace: `if (hasLiveDescendant(state, session) && session.children.size === 0)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "progress-of-the-ancestors",
@@ -243,7 +243,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `at = at.parentSessionId === null ? undefined : state.sessions.get(at.parentSessionId)`,
     replace: `at = undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "progress-of-the-present-claimant",
@@ -251,7 +251,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§4",
     find: `handoff?.status === "claimed" && handoff.sessionId === at.sessionId`,
     replace: `handoff?.status === "claimed"`,
-    checks: [contract],
+    checks: [contract, guarded],
     equivalent:
       "only a reclaim puts a handoff into other hands, and it kills the claimant with all its descendants, so no living session has an ancestor that lost its handoff",
   }),
@@ -261,7 +261,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§3",
     find: `if (role === undefined || !role.root)`,
     replace: `if (role === undefined)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "workflow-exists",
@@ -269,7 +269,7 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§2",
     find: `root === undefined || command.definitionHash !== state.rules.hash || command.sessionId`,
     replace: `root === undefined || command.sessionId`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "workflow-exists-with-another-root",
@@ -277,6 +277,6 @@ export const handoffMutants: ReadonlyArray<Mutant> = [
     rule: "§2",
     find: `!== state.rules.hash || command.sessionId !== state.rootSessionId)`,
     replace: `!== state.rules.hash)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
 ]

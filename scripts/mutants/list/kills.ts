@@ -15,6 +15,7 @@ const kills = { file: "test/machines/kill.test.ts" }
 
 const active = `const session = activeSession(state, command, facts)`
 const known = `const session = state.sessions.get(command.sessionId) ?? activeSession(state, command, facts)`
+const guarded = { file: "test/machines/guards.test.ts" }
 
 export const killMutants: ReadonlyArray<Mutant> = [
   guards({
@@ -23,7 +24,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I5",
     find: `if (session === undefined || session.status !== "active") return`,
     replace: `if (session === undefined) return`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   propose({
     name: "fence-at-propose",
@@ -31,7 +32,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I5",
     find: `  ${active}\n  if (isRefusal(session)) return refused(session, settled(`,
     replace: `  ${known}\n  if (isRefusal(session)) return refused(session, settled(`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "fence-at-receipt",
@@ -39,7 +40,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I5",
     find: `  ${active}\n`,
     replace: `  ${known}\n`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "fence-at-offer",
@@ -47,7 +48,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I5",
     find: `  ${active}\n  if (isRefusal(session)) return refused(session)\n  const content = {`,
     replace: `  ${known}\n  if (isRefusal(session)) return refused(session)\n  const content = {`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "fence-at-complete",
@@ -55,7 +56,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I5",
     find: `  ${active}\n  if (isRefusal(session)) return refused(session)\n  const handoff =`,
     replace: `  ${known}\n  if (isRefusal(session)) return refused(session)\n  const handoff =`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "fence-at-release",
@@ -63,7 +64,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I5",
     find: `  ${active}\n  if (isRefusal(session)) return refused(session)\n  const resources =`,
     replace: `  ${known}\n  if (isRefusal(session)) return refused(session)\n  const resources =`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   guards({
     name: "expected-version",
@@ -71,7 +72,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§3",
     find: `command.expectedVersion !== session.version)`,
     replace: `command.expectedVersion > session.version)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "kill-spares-grandchildren",
@@ -106,7 +107,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     find: `  const handoffs = new Set(unclaimedOffers(state, session))
   if (session.handoffId !== null && holds(state, session)) handoffs.add(session.handoffId)`,
     replace: `  const handoffs = new Set(unclaimedOffers(state, session))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "kill-of-one-spares-its-offers",
@@ -114,7 +115,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I5",
     find: `  const handoffs = new Set(unclaimedOffers(state, session))`,
     replace: `  const handoffs = new Set<HandoffId>()`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "kill-of-one-takes-claimed-offers",
@@ -122,7 +123,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `must(state.handoffs, id, "handoff").status === "offered")`,
     replace: `must(state.handoffs, id, "handoff").status !== "in_progress")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "kill-takes-a-lost-handoff",
@@ -130,7 +131,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `state.handoffs.get(session.handoffId)?.sessionId === session.sessionId`,
     replace: `state.handoffs.has(session.handoffId)`,
-    checks: [contract],
+    checks: [contract, guarded],
     equivalent:
       "only a subtree kill meets a claimant that lost its handoff, dead and held in the state by an orphan; a reclaim left it no living descendant, so it can't be the root of such a kill, and below the offering session its handoff dies with the offers anyway",
   }),
@@ -148,7 +149,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I11",
     find: `      if (step.status === "queued") aborted.push(step)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "workflow-kill-spares-handoffs",
@@ -164,7 +165,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§3, I10",
     find: `cascadeOfEvent(state, event, () => subtreeCascade(state, session))`,
     replace: `cascadeOfEvent(state, event, () => sessionCascade(state, session))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   kill({
     name: "kill-of-the-dead-again",
@@ -172,7 +173,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `command.scope === "subtree" && hasLiveDescendant(state, session))`,
     replace: `command.scope === "subtree")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   kill({
     name: "kill-of-the-living-below-the-dead",
@@ -180,7 +181,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `command.scope === "subtree" && hasLiveDescendant(state, session))`,
     replace: `command.scope === "subtree" && command.reason === "" && hasLiveDescendant(state, session))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   kill({
     name: "wake-up-after-a-kill",
@@ -188,7 +189,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `admissions(state, cascade.aborted, leaving(cascade))`,
     replace: `admissions(state, [], leaving(cascade))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "wake-up-after-a-failure",
@@ -196,7 +197,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `admissions(state, cascade.aborted, leaving(cascade))`,
     replace: `admissions(state, [], leaving(cascade))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "wake-up-after-a-reclaim",
@@ -204,7 +205,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `admissions(state, cascade.aborted, leaving(cascade))`,
     replace: `admissions(state, [], leaving(cascade))`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ends({
     name: "workflow-outlives-a-killed-root",
@@ -212,7 +213,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§2",
     find: `(rootDies || state.rootKillId !== null)`,
     replace: `rootDies`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   ends({
     name: "workflow-ends-too-early",
@@ -220,7 +221,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§2",
     find: `ending.length === state.account.activeSessions`,
     replace: `ending.length <= state.account.activeSessions`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "late-commit-counts",
@@ -228,7 +229,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (status === "committed") account.stepsUsed += 1`,
     replace: `if (outcome === "committed") account.stepsUsed += 1`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "late-commit-raises-the-version",
@@ -236,7 +237,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5, §6",
     find: `if (status === "committed") resource.version += 1`,
     replace: `if (outcome === "committed") resource.version += 1`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "late-receipt-is-dropped",
@@ -244,7 +245,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (steps.size === 0) return refused(refusal)`,
     replace: `if (steps.size < 9) return refused(refusal)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "late-receipt-of-another",
@@ -252,7 +253,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (step?.sessionId === command.sessionId && step.status === "orphaned")`,
     replace: `if (step?.status === "orphaned")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "late-receipt-recorded",
@@ -260,7 +261,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `known ||= row?.sessionId === command.sessionId && row.outcome === item.outcome`,
     replace: `known ||= row === null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveSessions({
     name: "kill-releases-what-orphans-hold",
@@ -268,7 +269,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I4",
     find: `for (const step of cascade.aborted) resolveStep(`,
     replace: `for (const step of [...cascade.aborted, ...cascade.orphans]) resolveStep(`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "kill-is-quiescent-too-early",
@@ -276,7 +277,7 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `if (kill.orphans > 0 ||`,
     replace: `if (kill.orphans > 1 ||`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "preflight-outlives-its-session",
@@ -284,6 +285,6 @@ export const killMutants: ReadonlyArray<Mutant> = [
     rule: "§8, I3",
     find: `  for (const id of session.prepared) returnPrepared(state, id)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
 ]

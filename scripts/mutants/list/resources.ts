@@ -11,6 +11,7 @@ const evolveHandoffs = inFile("src/machines/evolve/handoffs.ts")
 const cascade = inFile("src/machines/cascade.ts")
 const needs = inFile("src/machines/decide/needs.ts")
 const state = inFile("src/machines/state.ts")
+const guarded = { file: "test/machines/guards.test.ts" }
 
 export const resourceMutants: ReadonlyArray<Mutant> = [
   resources({
@@ -19,7 +20,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `if (now.steps === 0) return undefined`,
     replace: `if (now.steps === 0 || !["serial_only"].includes(rule.mode)) return undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "single-writer-for-two",
@@ -27,7 +28,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `if (now.owner === null || now.owner === this.#session.sessionId) return undefined`,
     replace: `if (now.owner === null || now.steps === 0 || now.owner === this.#session.sessionId) return undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "serial-at-once",
@@ -35,7 +36,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `if (rule.mode === "serial_only" && wait) return "queued"`,
     replace: `if (rule.mode === "serial_only" && wait) return undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "wait-unasked",
@@ -43,7 +44,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `if (rule.mode === "serial_only" && wait) return "queued"`,
     replace: `if (rule.mode === "serial_only") return "queued"`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "order-of-the-queue",
@@ -51,7 +52,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `  for (const stepId of resource.steps) if (!leaving.has(stepId)) return stepId`,
     replace: `  for (const stepId of [...resource.steps].reverse()) if (!leaving.has(stepId)) return stepId`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "wake-up-of-a-queue",
@@ -59,7 +60,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `if (next?.status === "queued" && !ready`,
     replace: `if (next?.status === "admitted" && !ready`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "wake-up-behind-a-queued-step",
@@ -67,7 +68,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `return resource.rule.mode !== "serial_only" || headOf(resource, leaving) === step.stepId`,
     replace: `return resource.rule.mode !== "serial_only" || headOf(resource, leaving) !== undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "wake-up-sees-what-leaves",
@@ -75,7 +76,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `const head = headOf(resource, leaving)`,
     replace: `const head = headOf(resource, new Set())`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "wake-up-after-a-receipt",
@@ -83,7 +84,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I11",
     find: `left.length === 0 ? [] : admissions(state, left, leaving)`,
     replace: `left.length < 9 ? [] : admissions(state, left, leaving)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "unknown-lets-go",
@@ -91,7 +92,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I4",
     find: `if (outcome === "unknown" || step.resources.length === 0) continue`,
     replace: `if (step.resources.length === 0) continue`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "fence-growth-at-admission",
@@ -99,7 +100,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `} else if (status === "admitted") {\n        now.fence += 1`,
     replace: `} else if (status === "admitted") {\n        now.fence += now.fence === 0 ? 1 : 0`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "fence-growth-at-a-new-owner",
@@ -107,7 +108,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `          now.owner = this.#session.sessionId\n          now.fence += 1`,
     replace: `          now.owner = this.#session.sessionId\n          now.fence += now.fence === 0 ? 1 : 0`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "fence-growth-at-a-turn",
@@ -115,7 +116,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, §12",
     find: `resource.rule.mode === "single_writer" ? resource.fence : resource.fence + 1`,
     replace: `resource.fence`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "fence-growth-at-a-claim",
@@ -123,7 +124,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `counters(state, key, archive).fence + 1 })`,
     replace: `counters(state, key, archive).fence })`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "fence-growth-on-the-way-back",
@@ -131,7 +132,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `    resource.fence += 1\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "stale-fence",
@@ -139,7 +140,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `if (fence.token < newest)`,
     replace: `if (fence.token < newest - 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "invented-fence",
@@ -147,7 +148,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (fence.token > newest)`,
     replace: `if (fence.token > newest + 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "binding-of-another",
@@ -155,7 +156,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I4",
     find: `owner !== null && (owner !== parent || busy)`,
     replace: `owner !== null && busy`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   resources({
     name: "binding-in-use",
@@ -163,7 +164,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12, I4",
     find: `owner !== null && (owner !== parent || busy)`,
     replace: `owner !== null && owner !== parent`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "release-of-what-is-not-owned",
@@ -171,7 +172,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `if (!session.owns.has(key) || resource === undefined)`,
     replace: `if (resource === undefined || resource.owner === null)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "release-of-what-is-in-use",
@@ -179,7 +180,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12, I4",
     find: `if (resource.steps.size > 0)`,
     replace: `if (resource.steps.size > 1)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveSessions({
     name: "unresolved-hold",
@@ -187,7 +188,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (rule.unresolved !== "release" || rule.pendingTimeoutMs === null) return null`,
     replace: `if (rule.pendingTimeoutMs === null) return null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveSessions({
     name: "unresolved-hold-beside-release",
@@ -195,7 +196,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (rule.unresolved !== "release" || rule.pendingTimeoutMs === null) return null`,
     replace: `if (rule.unresolved !== "release" || rule.pendingTimeoutMs === null) continue`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveSessions({
     name: "longest-pending-timeout",
@@ -203,7 +204,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `longest = Math.max(longest ?? 0, rule.pendingTimeoutMs)`,
     replace: `longest = Math.min(longest ?? rule.pendingTimeoutMs, rule.pendingTimeoutMs)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "release-at-the-end",
@@ -211,7 +212,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `    else giveOwnership(state, key, heir, context)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "dead-owner-with-an-orphan",
@@ -219,7 +220,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12, I4",
     find: `if (resource.steps.size > 0) resource.heir = heir\n    else giveOwnership`,
     replace: `if (resource.steps.size > 9) resource.heir = heir\n    else giveOwnership`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "release-after-the-last-orphan",
@@ -227,7 +228,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12, I4",
     find: `resource.owner !== null && resource.steps.size === 0 &&`,
     replace: `resource.owner !== null && resource.steps.size > 9 &&`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "heir-without-a-binding",
@@ -235,7 +236,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (!binds || parent === undefined) return null`,
     replace: `if (parent === undefined) return null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   cascade({
     name: "heir-that-dies-too",
@@ -243,7 +244,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (!dying.has(parent.sessionId)) return parent.status`,
     replace: `if (heir !== null) return parent.status`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveHandoffs({
     name: "moved-binding-still-owned",
@@ -251,7 +252,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `    if (resource.owner !== null) state.sessions.get(resource.owner)?.owns.delete(key)\n    resource.owner = session.sessionId`,
     replace: `    resource.owner = session.sessionId`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   bindings({
     name: "contract-binds",
@@ -259,7 +260,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (contract === undefined || contract.resources.length === 0) return distinct(named)`,
     replace: `if (contract === undefined || named.length > 0) return distinct(named)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   bindings({
     name: "contract-binds-no-id",
@@ -267,7 +268,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§1",
     find: `if (!isName(text))`,
     replace: `if (typeof text !== "string")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   needs({
     name: "counters-read-back",
@@ -315,7 +316,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `  if (step.sessionId !== session.sessionId) return noStep(item.stepId)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "receipt-of-another-resolved",
@@ -323,7 +324,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `row === undefined || row.sessionId !== session.sessionId`,
     replace: `row === undefined`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "resolved-differently",
@@ -331,7 +332,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I6",
     find: `  if (row.outcome !== item.outcome) return alreadyResolved(item, row.outcome)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "resolved-differently-by-an-operator",
@@ -339,7 +340,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5, I6",
     find: `    if (row.outcome !== outcome) return refused(alreadyResolved(command, row.outcome))\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "resolved-twice-in-one-command",
@@ -347,7 +348,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `return earlier === item.outcome ?`,
     replace: `return earlier !== undefined ?`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "commit-of-the-queued",
@@ -355,7 +356,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (stepLifecycle.next(step.status, event[item.outcome]) === undefined)`,
     replace: `if (item.outcome === "unknown" && stepLifecycle.next(step.status, event[item.outcome]) === undefined)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "commit-of-the-queued-by-an-operator",
@@ -363,7 +364,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (step.status === "queued" && outcome === "committed")`,
     replace: `if (step.resources.length > 9 && outcome === "committed")`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   receipts({
     name: "price-of-the-unknown",
@@ -371,6 +372,6 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§12",
     find: `if (item.actualCost !== undefined || item.actualTokens !== undefined)`,
     replace: `if (item.actualTokens !== undefined)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
 ]

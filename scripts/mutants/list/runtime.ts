@@ -22,6 +22,7 @@ const deadlines = { file: "test/runtime/deadlines.test.ts" }
 const defect = { file: "test/runtime/defect.test.ts" }
 const disk = { file: "test/runtime/disk.test.ts" }
 const events = { file: "test/runtime/events.test.ts" }
+const wake = { file: "test/runtime/wake.test.ts" }
 const history = { file: "test/runtime/history.test.ts" }
 const idle = { file: "test/runtime/idle.test.ts" }
 
@@ -258,7 +259,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `batch.projections.push({ _tag: "wakeAt", at: earliest })`,
     replace: `batch.projections.push({ _tag: "wakeAt", at: earliest === null ? null : earliest + 3_600_000 })`,
-    checks: [deadlines],
+    checks: [wake, deadlines],
   }),
   actor({
     name: "wake-at-for-nothing",
@@ -266,7 +267,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `if (earliest === this.#wakeAt) return`,
     replace: `if (earliest === null || earliest === this.#wakeAt) return`,
-    checks: [deadlines],
+    checks: [wake, deadlines],
   }),
   actor({
     name: "snapshots-are-taken",

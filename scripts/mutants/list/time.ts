@@ -14,6 +14,7 @@ const snapshot = inFile("src/machines/snapshot.ts")
 const heap = { file: "test/machines/deadlines.test.ts" }
 const timed = { file: "test/runtime/deadlines.test.ts" }
 const snapshots = { file: "test/machines/snapshot.test.ts" }
+const guarded = { file: "test/machines/guards.test.ts" }
 
 export const timeMutants: ReadonlyArray<Mutant> = [
   decided({
@@ -22,7 +23,7 @@ export const timeMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `deadline !== undefined && deadline.at <= now`,
     replace: `deadline !== undefined && deadline.at < now`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "offer-lease",
@@ -38,7 +39,7 @@ export const timeMutants: ReadonlyArray<Mutant> = [
     rule: "§4, §9",
     find: `deadline: status === "offered" ? after(facts.now, edge.offerTimeoutMs) : null`,
     replace: `deadline: null`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   handoffs({
     name: "claim-lease",
@@ -54,7 +55,7 @@ export const timeMutants: ReadonlyArray<Mutant> = [
     rule: "§9",
     find: `const deadline = facts.now + lease`,
     replace: `const deadline = (handoff.deadline ?? facts.now) + lease`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   evolveHandoffs({
     name: "renewed-lease-is-forgotten",
@@ -69,7 +70,7 @@ export const handoffWithdrawn`,
 }
 
 export const handoffWithdrawn`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   sessions({
     name: "max-duration",
@@ -106,7 +107,7 @@ export const handoffWithdrawn`,
     rule: "§12",
     find: `cost: step.cost, tokens: step.tokens }`,
     replace: `cost: 0, tokens: step.tokens }`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   deadlines({
     name: "end-of-the-workflow-first",
@@ -122,7 +123,7 @@ export const handoffWithdrawn`,
     rule: "§9",
     find: `return handoff?.deadline === deadline.at && handoff.status`,
     replace: `return handoff !== undefined && handoff.status`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   deadlines({
     name: "lease-of-a-worker",
@@ -130,7 +131,7 @@ export const handoffWithdrawn`,
     rule: "§4, I6",
     find: `handoff.status === (deadline.kind === "offer" ? "offered" : "claimed")`,
     replace: `handoff.status !== "completed"`,
-    checks: [contract],
+    checks: [contract, guarded],
     equivalent:
       "whoever moves a handoff out of the state that its lease is of also takes the lease from it, so no deadline that still stands in the handoff is of another state",
   }),
@@ -156,7 +157,7 @@ export const handoffWithdrawn`,
     rule: "§12",
     find: `  if (session.versionSeq === context.seq) return\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "version-of-the-admitted",
@@ -164,7 +165,7 @@ export const handoffWithdrawn`,
     rule: "§12",
     find: `    touch(must(state.sessions, step.sessionId, "session"), context)\n`,
     replace: "",
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   steps({
     name: "version-of-the-late",
@@ -172,7 +173,7 @@ export const handoffWithdrawn`,
     rule: "§12",
     find: `  if (!late) touch(session, context)`,
     replace: `  touch(session, context)`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "forgets-the-owner-of-an-orphan",
@@ -180,7 +181,7 @@ export const handoffWithdrawn`,
     rule: "§10",
     find: `session.children.size + session.offers.size + session.steps.size + session.owns.size > 0`,
     replace: `session.children.size + session.offers.size + session.owns.size > 0`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "forgets-an-ancestor",
@@ -188,7 +189,7 @@ export const handoffWithdrawn`,
     rule: "§10",
     find: `session.children.size + session.offers.size + session.steps.size + session.owns.size > 0`,
     replace: `session.offers.size + session.steps.size + session.owns.size > 0`,
-    checks: [contract],
+    checks: [contract, guarded],
   }),
   holdings({
     name: "forgets-nobody",
