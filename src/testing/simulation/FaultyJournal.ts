@@ -50,9 +50,11 @@ export const faultyJournal = (options: FaultyJournalOptions): Store => {
   return {
     append: (group) =>
       call(store.append(group), true, (exit) => {
-        for (const [index, append] of group.entries())
+        for (const [index, append] of group.entries()) {
+          if (append.snapshot !== undefined) trace.count("snapshot")
           if (append.entries.length > 0 || isRefused(exit, index))
             trace.line(`${host.name} store ${written(append)} → ${outcome(exit, index)}`)
+        }
         // Its own subscribers were told by the store, in promises.
         world.settled()
       }),

@@ -49,6 +49,9 @@ export interface Call {
   /** The last sequence of its workflow that somebody had been told. */
   readonly floor: number
   readonly senderWasDead: boolean
+  /** Its session, or the handoff that it is about, had been told of. */
+  readonly knewSession: boolean
+  readonly knewHandoff: boolean
   /** Its key had been sent before. */
   readonly isRepeat: boolean
 }
@@ -70,6 +73,8 @@ export class History {
   readonly #store: Journal["Service"]
   readonly #floors = new Map<string, number>()
   readonly #dead = new Set<string>()
+  /** Sessions and handoffs that somebody was told of, each in its workflow. */
+  readonly #known = new Set<string>()
   readonly #claims = new Map<string, string>()
   /** The first answer under each key. */
   readonly #answers = new Map<string, string>()
@@ -86,11 +91,14 @@ export class History {
     const { tenant, key, input } = letter
     const known = key === undefined ? undefined : this.sent.get(keyIn(letter, key))
     if (key !== undefined && known === undefined) this.sent.set(keyIn(letter, key), letter)
-    const sender = "sessionId" in input && letter.name !== "kill" ? input.sessionId : undefined
+    const sender = senderOf(letter)
+    const handoff = textIn(input, "handoffId")
     return {
       letter,
       floor: this.#floors.get(placeOf(letter)) ?? 0,
       senderWasDead: sender !== undefined && this.#dead.has(`${tenant}/${sender}`),
+      knewSession: sender !== undefined && this.#known.has(`${placeOf(letter)} ${sender}`),
+      knewHandoff: handoff !== undefined && this.#known.has(`${placeOf(letter)} ${handoff}`),
       isRepeat: known !== undefined,
     }
   }
@@ -99,8 +107,36 @@ export class History {
     const { code } = error
     const about = `${call.letter.name} was answered with ${code}: ${error.detail}`
     if (faulty.includes(code)) throw new Violation("defect", about)
-    if (code === "workflow_not_found" && call.floor > 0)
-      throw new Violation("order", `${about}, after it was known to exist at ${call.floor}`)
+    const forgotten =
+      (code === "workflow_not_found" && call.floor > 0) ||
+      (code === "session_not_found" && call.knewSession) ||
+      (code === "handoff_not_found" && call.knewHandoff)
+    if (forgotten) throw new Violation("order", `${about}, after it was known to exist`)
+    if (!this.#isTrue(call.letter, code)) throw new Violation("durable", `${about}, and the store says otherwise`)
+  }
+
+  /** A refusal because something has ended is an answer too: that it has must be durable. */
+  #isTrue(letter: Letter<Sendable>, code: string): boolean {
+    const { tenant, workflowId } = letter
+    const at = WorkflowId.make(workflowId)
+    const sender = senderOf(letter)
+    const isSession = sender !== undefined && letter.name !== "reclaim" && letter.name !== "withdraw"
+    const status = isSession && code.startsWith("session_") ? this.#session(letter, sender)?.status : undefined
+    if (code === "session_killed" && status !== undefined) return status === "killed"
+    if (code === "session_not_active" && status !== undefined) return status === "completed" || status === "failed"
+    if (code === "workflow_killed" || code === "workflow_not_active") {
+      const rows = this.#look(this.#store.listWorkflows(tenant, { limit: 1000 })).items
+      const ended = rows.find((row) => row.workflowId === at)?.status
+      return code === "workflow_killed" ? ended === "killed" : ended === "completed" || ended === "failed"
+    }
+    const id = textIn(letter.input, "handoffId")
+    if (id !== undefined && (code === "handoff_already_claimed" || code === "handoff_closed")) {
+      const row = this.#look(this.#store.lookup(tenant, at, { handoffs: [id] })).handoffs.get(id)
+      return (
+        row !== undefined && (row.status !== "offered" || (code === "handoff_already_claimed" && row.generation > 1))
+      )
+    }
+    return true
   }
 
   answered(call: Call, answer: object): void {
@@ -169,6 +205,7 @@ export class History {
     const { name, input, tenant } = letter
     if (name === "createRoot" || name === "claim") {
       const { sessionId, handoff } = answer as Answers["claim"]
+      this.#known.add(`${placeOf(letter)} ${sessionId}`)
       const row = this.#session(letter, sessionId)
       if (row?.workflowId !== letter.workflowId)
         throw new Violation("durable", `${name} was answered with ${sessionId}, which the store does not have`)
@@ -179,6 +216,7 @@ export class History {
       this.#claims.set(generation, sessionId)
     }
     if ((name === "complete" || name === "fail") && "sessionId" in input) this.#dead.add(`${tenant}/${input.sessionId}`)
+    if (name === "offer") this.#known.add(`${placeOf(letter)} ${textIn(answer, "handoffId")}`)
     if (name === "kill") this.#killed(letter, answer as KillReceipt)
   }
 
@@ -219,6 +257,15 @@ export class History {
   #look<A, E>(effect: Effect.Effect<A, E>): A {
     return Effect.runSync(effect)
   }
+}
+
+const withoutSender: ReadonlyArray<Sendable> = ["createRoot", "claim", "kill"]
+/** The session that sends it; those commands name another one, or none yet. */
+const senderOf = ({ name, input }: Letter<Sendable>): string | undefined =>
+  withoutSender.includes(name) ? undefined : textIn(input, "sessionId")
+const textIn = (input: object, name: string): string | undefined => {
+  const value: unknown = Object.entries(input).find(([member]) => member === name)?.[1]
+  return typeof value === "string" ? value : undefined
 }
 
 const keyIn = (place: Place, key: string): string => `${placeOf(place)} ${key}`

@@ -1,6 +1,7 @@
 /** Stores and runtimes with one mistake each: what the simulator has to find, and by which rule. */
 import { Effect } from "effect"
 import { makeMemoryStore, memoryJournal } from "../../../src/adapters/memory/MemoryJournal.ts"
+import { fail } from "../../../src/runtime/errors.ts"
 import type { Append, Appended, Journal } from "../../../src/runtime/Journal.ts"
 import type { OpenStore, SimulateOptions } from "../../../src/testing/simulation/simulate.ts"
 
@@ -184,6 +185,23 @@ export const planted: ReadonlyArray<Planted> = [
           governance.submit(command, { ...submission, tenant }, settle)
         },
       }),
+    },
+  },
+  {
+    mistake: "one proposal of five is refused because of a death that did not happen",
+    rules: /^durable$/,
+    options: {
+      tamper: (governance) => {
+        let count = 0
+        return {
+          ...governance,
+          submit: (command, submission, settle) => {
+            if (command._tag === "propose") count += 1
+            if (command._tag !== "propose" || count % 5 !== 0) return governance.submit(command, submission, settle)
+            settle(fail("session_killed", "It was killed, or so it seems."), undefined)
+          },
+        }
+      },
     },
   },
 ]
