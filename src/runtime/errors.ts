@@ -32,7 +32,7 @@ export const fail = (code: Code, detail: string, facts: Facts = {}): WorkflowErr
 export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowError(refusal)
 
 /** Reasons after which the store may have committed what it could no longer confirm. */
-const mayBeWritten: ReadonlySet<string> = new Set(["connection", "timeout", "crashed", "io", "defect"])
+export const mayBeWritten: ReadonlySet<string> = new Set(["connection", "timeout", "crashed", "io", "defect"])
 
 export const fromStorage = (error: StorageError): WorkflowError =>
   error._tag === "StorageUnavailable"

@@ -56,7 +56,7 @@ export const handoffRow = (workflowId: string, id: string, more: Partial<Handoff
   updatedAt: 1000,
   deadline: 5000,
   summary: { task: "scan", nested: [1, null, { ü: '\u2028 "quoted"' }] },
-  artifacts: [{ uri: "file:///a", mediaType: "text/plain" }],
+  artifacts: [{ uri: "s3://store/a", mediaType: "text/plain" }],
   resources: [{ name: "repo", key: "42" }],
   result: null,
   resultArtifacts: [],

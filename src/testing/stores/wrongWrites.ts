@@ -257,6 +257,9 @@ export const wrongWrites: ReadonlyArray<WrongStore> = [
   wrong("error.every-statement", "throws what is no error of the port", (journal) => ({
     append: (group) => Effect.orDie(journal.append(group)),
   })),
+  wrong("error.every-statement", "says that nothing was written where it was", (journal) => ({
+    append: (group) => Effect.mapError(journal.append(group), () => unavailable),
+  })),
   wrong("error.every-statement", "is stuck after an error", (journal) => {
     let stuck = false
     return {

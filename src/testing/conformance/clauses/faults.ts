@@ -5,6 +5,7 @@
  * to send it again makes it happen once (I7, I8, I9).
  */
 import assert from "node:assert/strict"
+import { mayBeWritten } from "../../../runtime/errors.ts"
 import type { Append } from "../../../runtime/Journal.ts"
 import { assertChain, Chain } from "../Chain.ts"
 import { appended, type Clause, clause, conflict, run, type Trial, within } from "../Clause.ts"
@@ -58,6 +59,8 @@ class Scene {
       assert.deepEqual(group.results, [appended, appended])
       assert.ok(happened, "the group was answered, and is not there")
     }
+    if (group._tag === "refused")
+      assert.ok(!happened || mayBeWritten.has(group.error.reason), `refused as ${group.error.reason}, and it is there`)
     await this.#rowsAre(trial, happened)
     const loaded = await run(trial.journal.load(this.known.tenant, this.known.id))
     assert.deepEqual(loaded?.snapshot, happened ? this.group[0]?.snapshot : null, "the snapshot came with its events")

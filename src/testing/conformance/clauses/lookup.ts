@@ -38,7 +38,7 @@ export const lookupClauses = [
         ]),
       )
       const result = { findings: 3, list: ["a"] }
-      const artifacts = [{ uri: "file:///r" }]
+      const artifacts = [{ uri: "s3://store/r" }]
       const end = { status: "completed", version: 4, at: 1300, killId: null, reason: null } as const
       await trial.append(
         chain.append([
