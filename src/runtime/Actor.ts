@@ -289,8 +289,9 @@ export class Actor {
   }
 
   /**
-   * What a decision that changes nothing has presumed: that an id is new, and that the key is, because every key of a workflow
-   * that was born here is known. But another runtime may have carried out what changed nothing either, and then no conflict tells.
+   * What a decision that changes nothing has presumed: that an id is new, and that the key is, because every key of a
+   * workflow that was born here is known. But another runtime may have carried out what changed nothing either, and then
+   * no conflict tells.
    */
   #doubted(work: CommandWork, decision: Decision<unknown>): ArchiveRefs | undefined {
     if (work.readBack || this.#state === undefined) return undefined
