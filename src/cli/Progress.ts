@@ -27,9 +27,9 @@ export class Progress {
     const share = all === 0 ? 1 : done / all
     const full = Math.round(share * width)
     const left = share > 0 ? Math.ceil(((now - this.#start) * (1 - share)) / share / 1000) : 0
-    this.#terminal.progress(
-      `${"█".repeat(full)}${"░".repeat(width - full)} ${done.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} runs, ${left} s left`,
-    )
+    const bar = `${"█".repeat(full)}${"░".repeat(width - full)}`
+    const runs = `${done.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} runs`
+    this.#terminal.progress(`${bar} ${runs}, ${left} s left`)
   }
 
   /** Takes the bar away. */

@@ -1,8 +1,8 @@
 /**
  * Where a command prints: standard output for what was asked, standard error for everything said about it.
  *
- * Colours only on a terminal and where nobody has said otherwise (NO_COLOR, TERM=dumb); FORCE_COLOR turns them on. Text that comes
- * from a file has its control characters shown, so that it can't drive the terminal.
+ * Colours only on a terminal and where nobody has said otherwise (NO_COLOR, TERM=dumb); FORCE_COLOR turns them on. Text that
+ * comes from a file has its control characters shown, so that it can't drive the terminal.
  */
 import type { WriteStream } from "node:tty"
 

@@ -12,9 +12,8 @@ const things = (count: number, one: string, many = `${one}s`): string => `${n(co
 /** Dangers with their histories; what is merely reached in a line each. */
 export const showReport = (report: Report, terminal: Terminal): void => {
   const { statistics, findings } = report
-  terminal.print(
-    `${terminal.paint("bold", printable(report.workflow))}: ${things(statistics.runs, "run")}, ${things(statistics.commands, "command")}, seed ${report.seed}`,
-  )
+  const size = `${things(statistics.runs, "run")}, ${things(statistics.commands, "command")}`
+  terminal.print(`${terminal.paint("bold", printable(report.workflow))}: ${size}, seed ${report.seed}`)
   for (const finding of findings) if (finding.level !== "reached") showFinding(finding, report, terminal)
   const reached = findings.filter(({ level }) => level === "reached")
   if (reached.length > 0) {
@@ -60,10 +59,10 @@ const showFinding = (finding: Finding, { statistics }: Report, terminal: Termina
   if (fix !== null) terminal.print(`${wrap(`fix: ${fix}`, terminal.columns, "  ")}`)
   const width = Math.max(0, ...history.map(({ at }) => clockText(at).length))
   const margin = " ".repeat(width + 6)
-  for (const line of history)
-    terminal.print(
-      `    ${terminal.paint("dim", clockText(line.at).padStart(width))}  ${wrap(line.text, terminal.columns, margin).trimStart()}`,
-    )
+  for (const { at, text: told } of history) {
+    const time = terminal.paint("dim", clockText(at).padStart(width))
+    terminal.print(`    ${time}  ${wrap(told, terminal.columns, margin).trimStart()}`)
+  }
 }
 
 const share = (part: number, whole: number): string => {

@@ -1,4 +1,4 @@
-/** `handrail completion bash|zsh|fish`: a script that completes commands, options and their values; it needs nothing at run time. */
+/** `handrail completion bash|zsh|fish`: a script that completes commands, options and their values by itself. */
 import { type CommandSpec, commonOptions, UsageError } from "../Command.ts"
 import { commands } from "../commands.ts"
 import { exitCodes } from "../exitCodes.ts"

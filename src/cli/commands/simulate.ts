@@ -1,4 +1,4 @@
-/** `handrail simulate FILE`: runs agents that behave well, slowly, greedily, crash and lie on a definition, and tells what can happen. */
+/** `handrail simulate FILE`: runs good and bad agents on a definition, and tells what can happen. */
 import { behaviours } from "../../testing/check/report.ts"
 import type { AgentOptions, CheckOptions } from "../../testing/check/settings.ts"
 import { type CommandSpec, UsageError } from "../Command.ts"
@@ -12,9 +12,9 @@ export const simulate: CommandSpec = {
   name: "simulate",
   summary: "run good and bad agents on a definition and tell what can happen",
   about: [
-    "Agents that behave well, slowly, greedily, crash and lie run on your workflow.yaml and its contracts, by the real rules, in " +
-      "virtual time. What can happen is told in plain words, each with the shortest history that leads to it. The same seed " +
-      "tells the same.",
+    "Agents that behave well, slowly, greedily, crash and lie run on your workflow.yaml and its contracts, by the real " +
+      "rules, in virtual time. What can happen is told in plain words, each with the shortest history that leads to it. " +
+      "The same seed tells the same.",
   ],
   arguments: [
     { name: "FILE", describe: "a workflow.yaml, or a directory that holds one (default: .)", required: false },

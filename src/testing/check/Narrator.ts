@@ -137,7 +137,7 @@ class Narrator implements Watcher {
       case "propose":
         return `${who} wants to call ${together(command.calls.map(callText))}`
       case "receipt":
-        return `${who} reports ${command.receipts.map(({ stepId, outcome }) => `${toolOf(state, stepId)} as ${outcome}`).join(", and ")}`
+        return `${who} reports ${together(command.receipts.map((item) => `${toolOf(state, item.stepId)} as ${item.outcome}`))}`
       case "preflight":
         return `${who} wants to reserve money for a model turn`
       case "complete":
@@ -182,6 +182,10 @@ class Narrator implements Watcher {
     return `${codes[code].title.toLowerCase()} (${code})`
   }
 
+  #toolsOf(state: State, { steps }: EventOf<"steps.resolved">): string {
+    return together(steps.map(({ stepId }) => toolOf(state, stepId)))
+  }
+
   // ---- what time does ----
 
   #byTime(state: State, body: EventBody): string {
@@ -190,19 +194,21 @@ class Narrator implements Watcher {
       case "handoff.expired": {
         const handoff = state.handoffs.get(body.handoffId)
         const edge = handoff === undefined ? undefined : rules.edge(handoff.fromRole, handoff.toRole)
-        return `the offer to ${handoff?.toRole} expires: nobody claimed it within offer_timeout (${durationText(edge?.offerTimeoutMs ?? 0)})`
+        const timeout = durationText(edge?.offerTimeoutMs ?? 0)
+        return `the offer to ${handoff?.toRole} expires: nobody claimed it within offer_timeout (${timeout})`
       }
       case "handoff.reclaimed": {
         const handoff = state.handoffs.get(body.handoffId)
         const edge = handoff === undefined ? undefined : rules.edge(handoff.fromRole, handoff.toRole)
-        return `the claim of ${this.#name(body.sessionId)} runs out (claim_timeout ${durationText(edge?.claimTimeoutMs ?? 0)})${afterReclaim(state, body)}`
+        const timeout = durationText(edge?.claimTimeoutMs ?? 0)
+        return `the claim of ${this.#name(body.sessionId)} runs out (claim_timeout ${timeout})${afterReclaim(state, body)}`
       }
       case "killed":
         return `max_duration (${durationText(state.limits.maxDurationMs ?? 0)}) is over: the workflow is killed`
       case "budget.returned":
         return "a reservation runs out and returns"
       case "steps.resolved":
-        return `${body.steps.map(({ stepId }) => toolOf(state, stepId)).join(", ")} of the dead ${this.#name(body.sessionId)} is given up (pending_timeout)`
+        return `${this.#toolsOf(state, body)} of the dead ${this.#name(body.sessionId)} is given up (pending_timeout)`
       default:
         return body._tag
     }

@@ -276,7 +276,7 @@ export class Watch implements Watcher {
   }
 }
 
-export const edgeOf = (handoff: { readonly fromRole: string; readonly toRole: string }): string =>
+const edgeOf = (handoff: { readonly fromRole: string; readonly toRole: string }): string =>
   `${handoff.fromRole}>${handoff.toRole}`
 
 /** Whether a claim lease, of its own or of an ancestor's handoff, ends the session when its process is dead. */

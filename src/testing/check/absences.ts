@@ -1,4 +1,4 @@
-/** What never happened in any run: roles that never act, edges along which nothing is ever handed, workflows that never complete. */
+/** What never happened in any run: roles that never act, edges that nobody uses, workflows that never complete. */
 import type { Definition } from "../../machines/definition.ts"
 import type { Exploration } from "./explore.ts"
 import type { FindingKind } from "./report.ts"

@@ -1,4 +1,4 @@
-/** An agent that behaves well: it works off its plan, reports what it did, waits for those that it gave work to, and completes. */
+/** An agent that behaves well: it works off its plan, reports what it did, waits for its children, and completes. */
 import type { Command } from "../../machines/commands.ts"
 import type { ResourceRef } from "../../machines/ids.ts"
 import type { Step } from "../../machines/state.ts"

@@ -7,7 +7,10 @@ import { type Behaviour, behaviours } from "./report.ts"
 export interface AgentOptions {
   /** How often each behaviour is drawn, relative to the others; one that is left out never is. Default: all, equally. */
   readonly mix?: Partial<Readonly<Record<Behaviour, number>>>
-  /** Decimal money: what a call costs whose price the definition does not say. Default: 0.5 % to 10 % of the strictest `max_cost`. */
+  /**
+   * Decimal money: what a call costs whose price the definition does not say. Default: 0.5 % to 10 % of the strictest
+   * `max_cost`.
+   */
   readonly cost?: readonly [min: number, max: number]
   /** How many times its estimate a lying agent's call may really cost. Default 10. */
   readonly overrun?: number

@@ -1,5 +1,6 @@
 /**
- * Makes a history shorter while it still shows the same thing: leaves moves out, takes calls out of proposals, takes waiting away.
+ * Makes a history shorter while it still shows the same thing: leaves moves out, takes calls out of proposals, takes waiting
+ * away.
  *
  * Greedy and bounded: what is left can't lose any single move, unless the bound on tries was met first.
  */

@@ -34,11 +34,15 @@ const holders: Readonly<Record<string, string>> = {
   exclusive_pending: "has a call on it that nobody resolved, so every other call is refused",
 }
 
+const leaseEnds = "a claim lease ends with the first progress"
+
 /** What ends a wait that nothing else ends. */
-const lastResort = ({ limits }: Definition): string =>
-  limits.maxDurationMs === null
+const lastResort = (definition: Definition): string =>
+  definition.limits.maxDurationMs === null
     ? "Only an operator can end that: the workflow has no max_duration."
-    : `Only an operator can end that, or max_duration, which kills the whole workflow after ${durationText(limits.maxDurationMs)}.`
+    : `Only an operator can end that, or max_duration, which kills the whole workflow after ${longest(definition)}.`
+
+const longest = ({ limits }: Definition): string => durationText(limits.maxDurationMs ?? 0)
 
 const say: Readonly<Record<Dynamic, Say>> = {
   invariant: ({ subject, detail }) => ({
@@ -48,39 +52,45 @@ const say: Readonly<Record<Dynamic, Say>> = {
   held: ({ subject, detail }, definition) => ({
     text:
       `${subject} can stay with a dead ${detail.role} for ever: it ${holders[String(detail.mode)] ?? "holds it"}. ` +
-      `${detail.other === null ? "" : `Its call also holds ${detail.other}, which says unresolved: hold. `}${lastResort(definition)}`,
+      (detail.other === null ? "" : `Its call also holds ${detail.other}, which says unresolved: hold. `) +
+      lastResort(definition),
     fix:
       `give ${detail.other ?? subject} \`unresolved: release\` and a \`pending_timeout\`, if a call on it may be given up; ` +
       "else have somebody resolve it, and allow this",
   }),
   blocked: ({ subject, detail }, definition) => ({
     text:
-      `${subject} stays with ${a(detail.role)} whose process died after it had made progress: no lease ends its session any more. ` +
+      `${subject} stays with ${a(detail.role)} whose process died after it had made progress: ` +
+      "no lease ends its session any more. " +
       lastResort(definition),
     fix: definition.limits.maxDurationMs === null ? "set `max_duration`" : null,
   }),
   paused: ({ subject, detail }) => ({
-    text: `Others wait for ${subject} while a dead ${detail.role} still holds it, for ${durationText(Number(detail.ms))} at most.`,
+    text:
+      `Others wait for ${subject} while a dead ${detail.role} still holds it, for ` +
+      `${durationText(Number(detail.ms))} at most.`,
     fix: null,
   }),
   stuck: ({ detail }) => ({
     text:
       detail.root === 1
         ? `When the process of ${detail.role} dies and does not come back, the workflow stays open for ever: nothing ends it.`
-        : `When ${a(detail.role)} dies after its first committed call, its parent waits for ever: a claim lease ends with the first progress.`,
+        : `When ${a(detail.role)} dies after its first committed call, its parent waits for ever: ${leaseEnds}.`,
     fix: "set `max_duration`",
   }),
-  waits: ({ detail }, { limits }) => ({
+  waits: ({ detail }, definition) => ({
     text:
       detail.root === 1
-        ? `When the process of ${detail.role} dies and does not come back, the workflow stays open until max_duration (${durationText(limits.maxDurationMs ?? 0)}).`
-        : `When ${a(detail.role)} dies after its first committed call, its parent waits until max_duration (${durationText(limits.maxDurationMs ?? 0)}): ` +
-          "a claim lease ends with the first progress.",
+        ? `When the process of ${detail.role} dies and does not come back, the workflow stays open until max_duration ` +
+          `(${longest(definition)}).`
+        : `When ${a(detail.role)} dies after its first committed call, its parent waits until max_duration ` +
+          `(${longest(definition)}): ${leaseEnds}.`,
     fix: null,
   }),
   unwatched: ({ detail }, definition) => ({
     text:
-      `When ${a(detail.to)} dies right after it claimed work of ${detail.from}, nobody notices: this handoff has no claim_timeout. ` +
+      `When ${a(detail.to)} dies right after it claimed work of ${detail.from}, nobody notices: ` +
+      "this handoff has no claim_timeout. " +
       lastResort(definition),
     fix: `set \`claim_timeout\` on the handoff from ${detail.from} to ${detail.to}`,
   }),
@@ -96,14 +106,14 @@ const say: Readonly<Record<Dynamic, Say>> = {
     return calls === null
       ? {
           text:
-            `${String(limit)} of ${whose} can be overshot without bound: a call that is said to ${what} is admitted even when all is ` +
-            `spent, and what it really took is recorded afterwards.${money}`,
+            `${String(limit)} of ${whose} can be overshot without bound: a call that is said to ${what} is ` +
+            `admitted even when all is spent, and what it really took is recorded afterwards.${money}`,
           fix: `set \`max_steps\`${role === null ? "" : ` of ${role} or of the workflow`}: it bounds how many calls can do that`,
         }
       : {
           text:
-            `${String(limit)} of ${whose} can be overshot by calls that are said to ${what}, at most ${calls} of them (max_steps` +
-            `${definition.limits.maxSteps === calls ? "" : " of the roles"}).${money}` +
+            `${String(limit)} of ${whose} can be overshot by calls that are said to ${what}, at most ${calls} of them ` +
+            `(max_steps${definition.limits.maxSteps === calls ? "" : " of the roles"}).${money}` +
             (limit === "max_cost" && overrun > 0 ? ` One call went ${overrun} past its estimate.` : ""),
           fix: null,
         }
@@ -125,7 +135,9 @@ const say: Readonly<Record<Dynamic, Say>> = {
     fix: `give the other roles a \`${detail.limit}\` of their own that leaves something for ${detail.role}`,
   }),
   expires: ({ detail }, definition) => ({
-    text: `An offer from ${detail.from} to ${detail.to} can expire unclaimed (offer_timeout ${timeout(definition, detail, "offerTimeoutMs")}).`,
+    text:
+      `An offer from ${detail.from} to ${detail.to} can expire unclaimed (offer_timeout ` +
+      `${timeout(definition, detail, "offerTimeoutMs")}).`,
     fix: null,
   }),
   "times-out": ({ detail }, definition) => ({
