@@ -46,7 +46,7 @@ export const begin = (): Campaign => {
   if (build.status !== 0) process.exit(1)
   const seed = number("seed")
   console.log(`seed ${seed}`)
-  return { seed, rounds: number("rounds"), until: started + number("seconds") * 1000, store, only }
+  return { seed, rounds: number("rounds"), until: Date.now() + number("seconds") * 1000, store, only }
 }
 
 /** A maker of stores, and a server for them where they need one; the server goes when `use` has ended. */

@@ -107,12 +107,20 @@ export class AgentProcess {
   get isOver(): boolean {
     return this.#isOver
   }
-  /** Points that it has come by, and the one at which it ended. */
-  get points(): { readonly reached: ReadonlyArray<string>; readonly killedAt: string | undefined } {
+  /** Points that it has come by, how often where it ended by itself, and the one at which it was killed. */
+  get points(): {
+    readonly reached: ReadonlyArray<string>
+    readonly passed: ReadonlyMap<string, number>
+    readonly killedAt: string | undefined
+  } {
     const lines = this.#reached.split("\n")
     const named = (prefix: string) =>
       lines.flatMap((line) => (line.startsWith(prefix) ? [line.slice(prefix.length)] : []))
-    return { reached: named("reached "), killedAt: named("killed at ")[0] }
+    const passed = named("passed ").map((line): [string, number] => {
+      const [times = "", ...name] = line.split(" ")
+      return [name.join(" "), Number(times)]
+    })
+    return { reached: named("reached "), passed: new Map(passed), killedAt: named("killed at ")[0] }
   }
 
   tell(line = "go"): void {

@@ -20,6 +20,8 @@ export interface PointOptions {
 }
 export interface PointSummary extends CrashSummary {
   readonly known: Array<string>
+  /** How often the first process came by each. */
+  readonly passed: Map<string, number>
   /** How often a process was killed there. */
   readonly killedAt: Map<string, number>
   /** Points that no process came by when one was to be killed there. */
@@ -39,21 +41,33 @@ const task = (store: string, random: Random, round: number): AgentTask => ({
 })
 /** A point is reached by a run of the campaign within so many tries, or it counts as missed. */
 const tries = 3
-/** Which time a point is reached is drawn below this, so that each try is likely to come to it. */
+/** Beyond, the times are much alike, and take long to come to. */
 const mostNth = 12
 
 export const crashAtPoints = async (options: PointOptions): Promise<PointSummary> => {
   const random = new Random(options.seed)
-  const summary: PointSummary = { ...emptySummary(), known: [], killedAt: new Map(), missed: [] }
+  const summary: PointSummary = { ...emptySummary(), known: [], passed: new Map(), killedAt: new Map(), missed: [] }
   await learn(options, summary, random)
   const over = () => Date.now() >= (options.until ?? Number.POSITIVE_INFINITY) || summary.problems.length > 0
   for (let pass = 0; pass < (options.passes ?? 1) && !over(); pass++)
-    for (const point of chosen(summary.known, options.points, random)) {
-      if (over()) break
-      await killAt(point, options, summary, random)
+    await side(chosen(summary.known, options.points, random), async (point, index) => {
+      if (over()) return
+      // Each by a seed of its own: how far the others are must not matter.
+      await killAt(point, options, summary, new Random(options.seed + 1000 * pass + index))
       options.progress?.(summary)
-    }
+    })
   return summary
+}
+
+/** Most of the time of a process goes into its start. */
+const atOnce = 3
+
+const side = async <A>(items: ReadonlyArray<A>, each: (item: A, index: number) => Promise<void>): Promise<void> => {
+  const left = [...items.entries()]
+  const lane = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await each(next[1], next[0])
+  }
+  await Promise.all(Array.from({ length: atOnce }, lane))
 }
 
 const chosen = (known: ReadonlyArray<string>, points: number | undefined, random: Random): ReadonlyArray<string> => {
@@ -68,7 +82,9 @@ const learn = async (options: PointOptions, summary: PointSummary, random: Rando
   agent.tell()
   await agent.ended()
   await judge(store.url, agent, { sent: [], acknowledged: [] }, summary, random)
-  summary.known.push(...agent.points.reached)
+  const { reached, passed } = agent.points
+  summary.known.push(...reached)
+  for (const [point, times] of passed) summary.passed.set(point, times)
   await keepIfBroken(store, options, summary)
 }
 
@@ -76,8 +92,8 @@ const learn = async (options: PointOptions, summary: PointSummary, random: Rando
 const killAt = async (point: string, options: PointOptions, summary: PointSummary, random: Random): Promise<void> => {
   for (let n = 0; n < tries && summary.problems.length === 0; n++) {
     const store = await options.stores()
-    // What happens once is reached by the later tries.
-    const nth = n === 0 ? random.between(1, mostNth) : 1
+    // Another process may not come by as often.
+    const nth = n === 0 ? random.between(1, Math.min(mostNth, summary.passed.get(point) ?? 1)) : 1
     const agent = new AgentProcess(task(store.url, random, summary.rounds), { point, nth })
     agent.tell()
     await agent.ended()
