@@ -23,8 +23,8 @@ const defect = { file: "test/runtime/defect.test.ts" }
 const disk = { file: "test/runtime/disk.test.ts" }
 const events = { file: "test/runtime/events.test.ts" }
 const wake = { file: "test/runtime/wake.test.ts" }
+const registered = { file: "test/runtime/registry.test.ts" }
 const history = { file: "test/runtime/history.test.ts" }
-const idle = { file: "test/runtime/idle.test.ts" }
 
 export const runtimeMutants: ReadonlyArray<Mutant> = [
   actor({
@@ -307,7 +307,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `      this.#inFlight === undefined &&\n`,
     replace: "",
-    checks: [idle],
+    checks: [registered],
   }),
   registry({
     name: "sweep-of-the-busy",
@@ -315,7 +315,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture",
     find: `if (actor.isIdle && (before`,
     replace: `if ((before`,
-    checks: [idle],
+    checks: [registered],
   }),
   registry({
     name: "tenants-share-no-actor",
