@@ -12,11 +12,13 @@ import { SseReader } from "./sse.ts"
 const start = async (options: Partial<HttpOptions> = {}) => {
   const runtime = await Handrail.open({ store: "memory:" })
   const keys = new MemoryKeys()
-  const app = await HttpApp.open({ runtime, keys, ...options })
+  const defects: Array<unknown> = []
+  const app = await HttpApp.open({ runtime, keys, onDefect: (error) => defects.push(error), ...options })
   const server = await listen(app)
   onTestFinished(async () => {
     await server.close({ graceMs: 1000 })
     await runtime.close()
+    if (defects.length > 0) throw new Error(`defects: ${defects.map(String).join("; ")}`)
   })
   return { app, server, runtime, keys, post: poster(server) }
 }

@@ -61,12 +61,14 @@ const make = (): Json => {
   })
   // A copy as plain JSON: what is added below stays ours.
   const document: Json = JSON.parse(JSON.stringify(OpenApi.fromApi(Api)))
-  for (const path of objectsIn(document.paths)) for (const operation of objectsIn(path)) finish(operation, rules)
-  if (isObject(document.components)) document.components.securitySchemes = securitySchemes
+  const components: Json = isObject(document.components) ? document.components : {}
+  for (const path of objectsIn(document.paths))
+    for (const operation of objectsIn(path)) finish(operation, rules, components)
+  document.components = { ...components, securitySchemes, examples: examples() }
   return document
 }
 
-const finish = (operation: Json, rules: ReadonlyMap<string, Rule>): void => {
+const finish = (operation: Json, rules: ReadonlyMap<string, Rule>, components: Json): void => {
   const id = String(operation.operationId)
   const rule = rules.get(id) ?? "operate"
   operation.operationId = id.slice(id.indexOf(".") + 1)
@@ -84,29 +86,38 @@ const finish = (operation: Json, rules: ReadonlyMap<string, Rule>): void => {
       if (!isObject(response)) continue
       if (status.startsWith("2")) response.headers = rule === "open" || rule === "list" ? {} : sequenceHeader
       if (status === "503" || status === "429") response.headers = retryHeader
-      addExamples(Number(status), response)
+      addExamples(response, components)
       if (operation.operationId === "events" && status === "200") addStream(response)
     }
 }
 
-/** One example a status: the first code that the operation can answer it with. */
-const addExamples = (status: number, response: Json): void => {
+/** An example for each code that the operation can answer with this status. */
+const addExamples = (response: Json, components: Json): void => {
   const content = isObject(response.content) ? response.content["application/problem+json"] : undefined
   if (!isObject(content) || !isObject(content.schema)) return
-  const code = firstCode(content.schema)
-  const entry = code === undefined ? undefined : Object.entries(problemCodes).find(([name]) => name === code)?.[1]
-  if (code === undefined || entry === undefined) return
-  const { title, retryable } = entry
-  content.examples = {
-    [code]: { value: { type: `urn:handrail:problem:${code}`, title, status, code, detail: title, retryable } },
-  }
+  const codes = codesOf(content.schema, components)
+  content.examples = Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
 }
 
-const firstCode = (schema: Json): string | undefined => {
-  const properties = isObject(schema.properties) ? schema.properties : {}
+const codesOf = (schema: Json, components: Json): ReadonlyArray<string> => {
+  const [, name] = /^#\/components\/schemas\/(.+)$/.exec(String(schema.$ref ?? "")) ?? []
+  const schemas = isObject(components.schemas) ? components.schemas : {}
+  const target = name === undefined ? schema : schemas[name]
+  const properties = isObject(target) && isObject(target.properties) ? target.properties : {}
+  // An `enum` of its own, or within an `anyOf`.
   const text = JSON.stringify(properties.code ?? null)
-  return /"enum":\["([a-z_]+)"/.exec(text)?.[1]
+  return [...text.matchAll(/"([a-z_]+)"(?=[,\]])/g)]
+    .map(([, code]) => code ?? "")
+    .filter((code) => Object.hasOwn(problemCodes, code))
 }
+
+const examples = () =>
+  Object.fromEntries(
+    Object.entries(problemCodes).map(([code, { title, status, retryable }]) => [
+      code,
+      { value: { type: `urn:handrail:problem:${code}`, title, status, code, detail: `${title}.`, retryable } },
+    ]),
+  )
 
 const addStream = (response: Json): void => {
   if (!isObject(response.content)) return

@@ -34,7 +34,10 @@ const titles: Readonly<Record<number, string>> = {
   503: "Try again after `Retry-After` seconds",
 }
 
-const problem = (status: number, of: ReadonlyArray<ProblemCode>) =>
+/** Statuses whose codes are the same wherever they occur: one component of the document serves all operations. */
+const shared = new Set([401, 403, 412, 413, 415, 422, 429, 500, 503])
+
+const make = (status: number, of: ReadonlyArray<ProblemCode>) =>
   Schema.StructWithRest(
     Schema.Struct({
       type: Schema.String,
@@ -46,8 +49,19 @@ const problem = (status: number, of: ReadonlyArray<ProblemCode>) =>
     }),
     [Schema.Record(Schema.String, Schema.Json)],
   )
-    .annotate({ description: titles[status] ?? "Error" })
+    .annotate({
+      description: titles[status] ?? "Error",
+      ...(shared.has(status) ? { identifier: `Problem${status}` } : {}),
+    })
     .pipe(HttpApiSchema.asJson({ contentType: "application/problem+json" }), HttpApiSchema.status(status))
+
+const made = new Map<string, ReturnType<typeof make>>()
+const problem = (status: number, of: ReadonlyArray<ProblemCode>) => {
+  const key = `${status} ${of.join(" ")}`
+  const known = made.get(key) ?? make(status, of)
+  made.set(key, known)
+  return known
+}
 
 const byStatus = (of: ReadonlyArray<ProblemCode>) => {
   const groups = new Map<number, Array<ProblemCode>>()

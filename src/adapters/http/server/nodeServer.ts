@@ -227,7 +227,7 @@ const read = (request: IncomingMessage, max: number): Promise<Uint8Array | "tooL
     request.once("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size)),
     )
-    request.once("error", reject)
+    request.once("error", () => reject(gone))
     request.once("close", () => {
       if (!request.complete) reject(gone)
     })
