@@ -22,6 +22,7 @@ const deadlines = { file: "test/runtime/deadlines.test.ts" }
 const defect = { file: "test/runtime/defect.test.ts" }
 const disk = { file: "test/runtime/disk.test.ts" }
 const events = { file: "test/runtime/events.test.ts" }
+const verification = { file: "test/runtime/verify.test.ts" }
 const wake = { file: "test/runtime/wake.test.ts" }
 const registered = { file: "test/runtime/registry.test.ts" }
 const history = { file: "test/runtime/history.test.ts" }
@@ -379,7 +380,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§10",
     find: `if (stored.seq !== seq) throw`,
     replace: `if (stored.seq < 0) throw`,
-    checks: [damage],
+    checks: [verification],
   }),
   verify({
     name: "verify-walks-the-chain",
@@ -387,7 +388,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§10, I9",
     find: `if (hash !== entry.hash) return this.#broken(`,
     replace: `if (hash === "") return this.#broken(`,
-    checks: [damage],
+    checks: [verification],
   }),
   verify({
     name: "verify-compares-the-snapshot",
@@ -395,7 +396,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I9",
     find: `if (stateText(state) !== stateText(fold.state))`,
     replace: `if (stateText(state) === "")`,
-    checks: [damage],
+    checks: [verification],
   }),
   verify({
     name: "verify-compares-the-rows",
@@ -403,7 +404,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I9",
     find: `if (canonicalJson(row) !== canonicalJson(expected.get(id)))`,
     replace: `if (!expected.has(id))`,
-    checks: [damage],
+    checks: [verification],
   }),
   verify({
     name: "verify-counts-the-rows",
@@ -411,7 +412,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I9",
     find: `if (rows.length !== expected.size)`,
     replace: `if (rows.length > expected.size)`,
-    checks: [damage],
+    checks: [verification],
   }),
   verify({
     name: "verify-compares-the-workflow",
@@ -419,6 +420,6 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I9",
     find: `if (canonicalJson(row) !== canonicalJson(this.#workflow))`,
     replace: `if (this.#workflow === undefined)`,
-    checks: [damage],
+    checks: [verification],
   }),
 ]
