@@ -64,6 +64,10 @@ export const withServer = async <A>(use: (server: PostgresServer) => Promise<A>)
   }
 }
 
+/** A campaign that came to nothing must not look like one that found nothing. */
+export const problemsOf = ({ rounds, problems }: RaceSummary): ReadonlyArray<string> =>
+  rounds === 0 ? [...problems, "no round was carried out: give it more --seconds"] : problems
+
 export const shown = (summary: RaceSummary): string =>
   [
     `${summary.rounds} rounds`,

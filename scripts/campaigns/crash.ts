@@ -25,6 +25,7 @@ const problems = await withStores(campaign, async (stores) => {
     const points = await crashAtPoints({ stores, seed, until, progress: reporter(showPoints) })
     for (const point of points.known) console.log(`  ${points.killedAt.get(point) ?? 0} × ${point}`)
     console.log(showPoints(points))
+    if (points.killedAt.size < points.known.length) console.log("not all points were come to: give it more --seconds")
     found.push(...points.problems, ...points.missed.map((point) => `no process came by the point ${point}`))
   }
   if (only === "points" || found.length > 0) return found

@@ -5,7 +5,7 @@
  * can't be tried on this machine, and fails when nothing can. docs/campaigns.md.
  */
 import { diskKinds, diskRounds } from "../../test/crash/diskRounds.ts"
-import { begin, end, reporter, shown } from "./campaign.ts"
+import { begin, end, problemsOf, reporter, shown } from "./campaign.ts"
 
 const { seed, rounds, until, only } = begin()
 const { possible, missing } = diskKinds()
@@ -15,5 +15,5 @@ if (kinds.length === 0) throw new Error("no disk can be made to fail on this mac
 console.log(`rounds of ${kinds.join(", ")}`)
 const summary = await diskRounds({ kinds, seed, rounds, until, blows: 8, progress: reporter(shown) })
 const felt = kinds.some((kind) => (summary.done[kind] ?? 0) > 0)
-const problems = felt ? summary.problems : [...summary.problems, "no process ever noticed that the disk failed"]
+const problems = felt ? problemsOf(summary) : [...problemsOf(summary), "no process ever noticed that the disk failed"]
 end(shown(summary), problems, "nothing that was acknowledged is lost, and everybody went on")

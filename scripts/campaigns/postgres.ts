@@ -5,10 +5,10 @@
  * (test/crash/postgresRounds.ts). docs/campaigns.md.
  */
 import { postgresRounds } from "../../test/crash/postgresRounds.ts"
-import { begin, end, reporter, shown, withServer } from "./campaign.ts"
+import { begin, end, problemsOf, reporter, shown, withServer } from "./campaign.ts"
 
 const { seed, rounds, until } = begin()
 const summary = await withServer((server) =>
   postgresRounds({ server, seed, rounds, until, blows: 10, progress: reporter(shown) }),
 )
-end(shown(summary), summary.problems, "nothing that was acknowledged is lost, and everybody went on")
+end(shown(summary), problemsOf(summary), "nothing that was acknowledged is lost, and everybody went on")

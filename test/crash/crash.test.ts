@@ -21,7 +21,7 @@ it(`loses nothing when it is killed at a named point of the write path (I7, I8, 
   expect(summary.killedAt.size).toBe(5)
   // Opening, writing, folding and snapshots have points of their own; were they not found, nobody would be killed there.
   for (const point of [
-    "after pragma journal_mode wal",
+    "after pragma journal_mode",
     "before commit of migration",
     "after insert into journal",
     "after commit of append",
