@@ -47,6 +47,16 @@ describe("a stream of events", () => {
     const wrong = await server.call("GET", "/workflows/w1/events", { headers: { ...accept, "last-event-id": "x" } })
     expect(wrong).toMatchObject({ status: 400, body: { code: "invalid_request" } })
     expect((await server.call("GET", "/workflows/w9/events", { headers: accept })).status).toBe(404)
+    await again.cancel()
+    expect(server.app.figures()).toMatchObject({ streams: 0, feeds: 0 })
+  })
+
+  test("that nobody begins to read is let go of", async () => {
+    const server = await openServer({ slowReaderMs: 5 })
+    await root(server)
+    const response = await server.fetch("GET", "/workflows/w1/events", { headers: accept })
+    await expect.poll(() => server.app.figures().streams).toBe(0)
+    expect(await response.text()).toBe("")
   })
 
   test("catches up through more than the shared frames hold", async () => {

@@ -1,8 +1,8 @@
 /**
  * The route table, derived from the definition of the API: what a path means, who may call it, how its parts are decoded.
  *
- * Hot routes are dispatched from here directly: each has a quick decoder and a renamer, both made once from its schemas, and the
- * schema itself is asked only where the quick decoder is not sure, that is to say for mistakes.
+ * Hot routes are dispatched from here directly: each has a quick decoder and a renamer, both made once from its schemas, and
+ * the schema itself is asked only where the quick decoder is not sure, that is to say for mistakes.
  */
 import { Context, Result, Schema, SchemaIssue } from "effect"
 import { HttpApi, type HttpApiEndpoint } from "effect/http-api"

@@ -1,5 +1,6 @@
 /**
- * `Keys` in the database of the journal, so that all servers of a store know the same keys: SQLite or Postgres, the same statements.
+ * `Keys` in the database of the journal, so that all servers of a store know the same keys: SQLite or Postgres, the same
+ * statements.
  *
  * Keys are few and seldom written, so they have a connection of their own and stay out of the way of the journal.
  */

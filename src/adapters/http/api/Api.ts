@@ -12,7 +12,7 @@ import { Events } from "./events.ts"
 import { CountText, HandoffId, KillId, Name, opt, SessionId, StepId, WorkflowId } from "./fields.ts"
 import { acting, commanding, ProblemCode, reading } from "./problems.ts"
 
-export const apiPrefix = "/api/v1/replay"
+const apiPrefix = "/api/v1/replay"
 
 const said = (summary: string) => OpenApi.annotations({ summary })
 const rule = (of: Rule) => [Access, of] as const

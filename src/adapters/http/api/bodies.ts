@@ -67,8 +67,14 @@ const Child = Schema.Struct({
   handoff_id: HandoffId,
   ...generation,
 })
-const exampleYaml =
-  'schema_version: "1.0"\nworkflow: demo\nroles:\n  - { name: lead, root: true }\n  - { name: dev }\nhandoffs:\n  - { from: lead, to: dev }\n'
+const exampleYaml = `schema_version: "1.0"
+workflow: demo
+roles:
+  - { name: lead, root: true }
+  - { name: dev }
+handoffs:
+  - { from: lead, to: dev }
+`
 export const CreateSession = body(
   "CreateSession",
   { agent: Name, session_id: opt(SessionId), workflow: Schema.Union([Root, Child]) },

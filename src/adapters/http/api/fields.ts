@@ -1,7 +1,8 @@
 /**
  * The small words of the wire: ids, amounts, counts and what several bodies share. snake_case, as wire.md writes it.
  *
- * These schemas are plain: what is decoded is what was sent. Names and money change their form in `wire/cases.ts`, nowhere else.
+ * These schemas are plain: what is decoded is what was sent. Names and money change their form in `wire/cases.ts`, nowhere
+ * else.
  */
 import { Schema } from "effect"
 import * as Ids from "../../../machines/ids.ts"

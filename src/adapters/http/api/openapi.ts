@@ -125,8 +125,8 @@ const addStream = (response: Json): void => {
     schema: {
       type: "string",
       description:
-        "Server-sent events: `id` is the sequence, `event` the type, `data` an Event as JSON. Comments keep a quiet stream alive; " +
-        "it resumes after `Last-Event-ID`.",
+        "Server-sent events: `id` is the sequence, `event` the type, `data` an Event as JSON. Comments keep a quiet " +
+        "stream alive; it resumes after `Last-Event-ID`.",
     },
     examples: { killed: { value: 'id: 7\nevent: killed\ndata: {"seq":7,"type":"killed"}\n\n' } },
   }

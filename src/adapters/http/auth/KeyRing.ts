@@ -1,8 +1,8 @@
 /**
  * `KeyRing`: making, rotating and revoking API keys: what the command line does with them.
  *
- * A key is `hrk_<id>_<secret>`: the id finds its record, the secret proves it. The text is shown once, when it is made, and can't be
- * had again.
+ * A key is `hrk_<id>_<secret>`: the id finds its record, the secret proves it. The text is shown once, when it is made, and
+ * can't be had again.
  */
 import { randomBytes } from "node:crypto"
 import { Schema } from "effect"

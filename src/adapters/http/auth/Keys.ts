@@ -1,5 +1,6 @@
 /**
- * `Keys`: where API keys and the server's own secret are kept. A port: in memory here, in the database in `adapters/kysely/keys.ts`.
+ * `Keys`: where API keys and the server's own secret are kept. A port: in memory here, in the database in
+ * `adapters/kysely/keys.ts`.
  *
  * A key is stored as the sha256 of its secret. The secret has 256 bits of chance, so a slow hash would protect nothing.
  */

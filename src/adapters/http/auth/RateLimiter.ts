@@ -1,4 +1,7 @@
-/** A token bucket for each key, in bounded memory: the buckets that were not used for longest are forgotten, which is to say full. */
+/**
+ * A token bucket for each key, in bounded memory: the buckets that were not used for longest are forgotten, which is to say
+ * full.
+ */
 import { httpLimits } from "../limits.ts"
 
 export interface Rate {

@@ -1,6 +1,6 @@
 /**
- * Session tokens: proof that the caller is a session. Derived from a secret of the server, so the same session has the same token
- * on every server of a store and none is stored.
+ * Session tokens: proof that the caller is a session. Derived from a secret of the server, so the same session has the same
+ * token on every server of a store and none is stored.
  *
  * `hrs_<mac>.<session id>`: the id is no secret, and lets a token be read without naming its session.
  */

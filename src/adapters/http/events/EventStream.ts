@@ -1,8 +1,8 @@
 /**
  * One reader's server-sent events: the text to write next, whenever it asks. It keeps nothing but its place.
  *
- * On a quiet stream it gives a comment now and then, and looks whether the reader may still read. It ends with a hint when to come
- * back; the last `id` that was written resumes it.
+ * On a quiet stream it gives a comment now and then, and looks whether the reader may still read. It ends with a hint when
+ * to come back; the last `id` that was written resumes it.
  */
 import type { Feed } from "./Feed.ts"
 

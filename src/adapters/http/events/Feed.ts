@@ -1,8 +1,8 @@
 /**
  * The live end of one workflow's events, shared by all who read it over HTTP: each event is read and encoded once.
  *
- * It holds the latest frames, a bounded number of them. A reader that is further behind reads pages of the journal until it gets there;
- * nobody's pace holds up anybody else, and nothing is kept for a slow one.
+ * It holds the latest frames, a bounded number of them. A reader that is further behind reads pages of the journal until it
+ * gets there; nobody's pace holds up anybody else, and nothing is kept for a slow one.
  */
 import { Cause, Effect, Exit } from "effect"
 import type { JournalEvent } from "../../../machines/events.ts"
@@ -15,7 +15,7 @@ import { httpLimits } from "../limits.ts"
 import { eventToWire } from "../wire/eventCases.ts"
 
 /** One event as a server-sent event; its id resumes the stream after it. */
-export const frameOf = (event: JournalEvent): string =>
+const frameOf = (event: JournalEvent): string =>
   `id: ${event.seq}\nevent: ${event.body._tag}\ndata: ${JSON.stringify(eventToWire(event))}\n\n`
 
 interface Frame {

@@ -1,8 +1,9 @@
 /**
  * `HttpApp`: the HTTP API over a runtime, as one function from request to answer. It opens no port.
  *
- * `fetch` mounts in whatever speaks `Request` and `Response`; `listen` (`nodeServer.ts`) puts it on `node:http`. Both go through
- * `answer`: find the route, know the caller, bound and decode the body, act, encode. Whatever goes wrong becomes a problem+json.
+ * `fetch` mounts in whatever speaks `Request` and `Response`; `listen` (`nodeServer.ts`) puts it on `node:http`. Both go
+ * through `answer`: find the route, know the caller, bound and decode the body, act, encode. Whatever goes wrong becomes a
+ * problem+json.
  */
 import { Effect, Schema } from "effect"
 import { SessionId, Tenant, WorkflowId } from "../../../machines/ids.ts"
@@ -18,6 +19,7 @@ import { Feeds } from "../events/Feeds.ts"
 import { httpLimits } from "../limits.ts"
 import { match, type Route } from "../routes.ts"
 import { problem, problemOf } from "../wire/problem.ts"
+import { bearerOf, placeOf, queryOf, wantsStream } from "./asked.ts"
 import { type Actor, Authorizer } from "./authorize.ts"
 import { HttpProblem, readJson } from "./body.ts"
 import { type Cors, corsHeaders, isPreflight, preflight } from "./cors.ts"
@@ -25,6 +27,7 @@ import { answerFetch } from "./fetchHandler.ts"
 import { type Figures, gaugesText } from "./gauges.ts"
 import { type Context, type OperationId, operations, seqOf } from "./operations.ts"
 import type { Incoming, Reply } from "./Request.ts"
+import { answered, headless, refused, streamHeaders } from "./replies.ts"
 import { settled } from "./steps.ts"
 
 /** One answered request, for logs, metrics and audits. Holds no secret. */
@@ -146,9 +149,10 @@ export class HttpApp {
     try {
       reply = await this.#route(incoming, seen)
     } catch (error) {
-      const refused = this.#refusal(error)
-      reply = refused.reply
-      code = refused.code
+      if (!(error instanceof WorkflowError) && !(error instanceof HttpProblem)) this.#options.onDefect?.(error)
+      const said = error instanceof HttpProblem ? error.problem : problemOf(error)
+      reply = refused(said, error instanceof HttpProblem ? error.headers : {})
+      code = said.code
     }
     this.#underWay -= 1
     if (this.#underWay === 0) this.#idle?.()
@@ -172,8 +176,8 @@ export class HttpApp {
   }
 
   /**
-   * Takes no new work, ends streams with a hint when to come back, lets what is under way finish. Resolves once nothing is, or after
-   * `ms`: then false.
+   * Takes no new work, ends streams with a hint when to come back, lets what is under way finish. Resolves once nothing is,
+   * or after `ms`: then false.
    */
   async drain(ms: number = httpLimits.drainMs): Promise<boolean> {
     this.#stopping.abort()
@@ -237,7 +241,7 @@ export class HttpApp {
     const context = this.#contextOf(incoming, route, actor)
     if (route.id === "events" && wantsStream(incoming)) return this.#stream(incoming, context, params, query)
     const run = operations[route.id as OperationId] as (input: object, context: Context) => Promise<object>
-    return this.#reply(route, await this.#inTime(run({ params, query, body }, context), query))
+    return answered(route, await this.#inTime(run({ params, query, body }, context), query))
   }
 
   #contextOf(incoming: Incoming, route: Route, actor: Actor): Context {
@@ -257,23 +261,6 @@ export class HttpApp {
     }
   }
 
-  #reply(route: Route, answer: object | string): Reply {
-    if (typeof answer === "string")
-      return {
-        status: route.status,
-        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
-        body: answer,
-      }
-    const body = JSON.stringify(route.encode(answer))
-    return "seq" in answer && typeof answer.seq === "number"
-      ? {
-          status: route.status,
-          headers: { "content-type": "application/json", "handrail-seq": String(answer.seq) },
-          body,
-        }
-      : { status: route.status, headers: { "content-type": "application/json" }, body }
-  }
-
   /** The caller by its key; a visitor for what anybody on loopback may ask. Rejects with `unauthenticated`. */
   async #holder(incoming: Incoming, route: Route): Promise<Holder> {
     const authorization = incoming.header("authorization")
@@ -284,14 +271,17 @@ export class HttpApp {
       this.#guardDevelopment(incoming)
       return holder
     }
-    const [, key] = /^Bearer +(\S+) *$/i.exec(authorization) ?? []
+    const key = bearerOf(authorization)
     const found = key === undefined ? undefined : this.#authenticator.holder(key)
     const holder = found instanceof Promise ? await found : found
     if (holder === undefined) throw unauthenticated("The API key is unknown, expired or revoked.")
     return holder
   }
 
-  /** Without keys, a page in a browser on this machine must not be able to act: neither by its own name nor by one that it lends. */
+  /**
+   * Without keys, a page in a browser on this machine must not be able to act: neither by its own name nor by one that it
+   * lends.
+   */
   #guardDevelopment(incoming: Incoming): void {
     const origin = incoming.header("origin")
     const host = incoming.header("host")
@@ -309,7 +299,10 @@ export class HttpApp {
     if (waitMs > 0) throw fail("rate_limited", "The key sends more than it may. Slow down.", { retryAfterMs: waitMs })
   }
 
-  /** A request that takes too long is answered; what it asked for may still be carried out, and its idempotency key finds out. */
+  /**
+   * A request that takes too long is answered; what it asked for may still be carried out, and its idempotency key finds
+   * out.
+   */
   async #inTime<A>(work: Promise<A>, query: unknown): Promise<A> {
     const wait = typeof query === "object" && query !== null && "wait" in query ? Number(query.wait) : 0
     const ms = (this.#options.requestMs ?? httpLimits.requestMs) + Math.min(httpLimits.waitMs, wait)
@@ -344,32 +337,21 @@ export class HttpApp {
     const max = this.#options.maxStreams ?? httpLimits.streams
     if (this.#streams.size >= max) throw fail("overloaded", `${max} event streams are open on this server.`, { max })
     const { holder } = context.actor
+    const after = placeOf(incoming.header("last-event-id") ?? asked)
     const authorization = incoming.header("authorization")
     const stream = new EventStream({
       feed: this.#feeds.join(holder.tenant, workflowId, seq),
-      after: placeOf(incoming.header("last-event-id") ?? asked),
+      after,
       heartbeatMs: this.#options.heartbeatMs ?? httpLimits.heartbeatMs,
       mayRead: async () => {
         if (holder.isDevelopment) return !(await this.hasKeys())
-        const [, key = ""] = /^Bearer +(\S+) *$/i.exec(authorization ?? "") ?? []
-        return (await this.#authenticator.holder(key)) !== undefined
+        return (await this.#authenticator.holder(bearerOf(authorization) ?? "")) !== undefined
       },
       onClose: () => this.#streams.delete(stream),
     })
     this.#streams.add(stream)
     if (this.isStopping) stream.finish()
     return { status: 200, headers: streamHeaders(seq), body: stream }
-  }
-
-  #refusal(error: unknown): { readonly reply: Reply; readonly code: string } {
-    if (!(error instanceof WorkflowError) && !(error instanceof HttpProblem)) this.#options.onDefect?.(error)
-    const said = error instanceof HttpProblem ? error.problem : problemOf(error)
-    const headers: Record<string, string> = { "content-type": "application/problem+json" }
-    if (error instanceof HttpProblem) Object.assign(headers, error.headers)
-    if (said.code === "unauthenticated") headers["www-authenticate"] = 'Bearer realm="handrail"'
-    if (said.status === 503) headers["retry-after"] = "1"
-    if (said.code === "rate_limited") headers["retry-after"] = String(Math.ceil(Number(said.retry_after_ms) / 1000))
-    return { reply: { status: said.status, headers, body: JSON.stringify(said) }, code: said.code }
   }
 
   async #ready(): Promise<void> {
@@ -405,41 +387,3 @@ const visitor: Holder = {
 }
 
 const unauthenticated = (detail: string) => fail("unauthenticated", detail, {})
-
-const streamHeaders = (seq: number) => ({
-  "content-type": "text/event-stream",
-  "cache-control": "no-store",
-  "x-accel-buffering": "no",
-  "handrail-seq": String(seq),
-})
-
-const wantsStream = (incoming: Incoming): boolean =>
-  incoming.header("accept")?.toLowerCase().includes("text/event-stream") === true
-
-/** HEAD has the headers of GET, its length among them. */
-const headless = ({ status, headers, body }: Reply): Reply => ({
-  status,
-  headers: typeof body === "string" ? { ...headers, "content-length": String(Buffer.byteLength(body)) } : headers,
-  body: null,
-})
-
-/** A repeated name is a mistake like any other: the last one would win in silence. */
-const queryOf = (query: string): Readonly<Record<string, string | ReadonlyArray<string>>> => {
-  if (query === "") return noQuery
-  const all = new URLSearchParams(query)
-  const result: Record<string, string | ReadonlyArray<string>> = {}
-  for (const name of new Set(all.keys())) {
-    const values = all.getAll(name)
-    result[name] = values.length === 1 ? (values[0] ?? "") : values
-  }
-  return result
-}
-const noQuery = {}
-
-const placeOf = (text: string | undefined): number => {
-  if (text === undefined) return 0
-  if (/^(0|[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text)
-  throw fail("invalid_request", "Last-Event-ID is the id of the last event that was handled.", {
-    errors: [{ path: "Last-Event-ID", message: "Expected a whole number of 0 or more" }],
-  })
-}

@@ -1,8 +1,8 @@
 /**
  * Whether a request may do what it asks (wire.md, "Authentication"; `api/Access.ts` says which rule an operation has).
  *
- * What belongs to another tenant is answered like what does not exist; only then is anything said about tokens. A token that does not
- * prove what the path names is refused whatever the key may do.
+ * What belongs to another tenant is answered like what does not exist; only then is anything said about tokens. A token that
+ * does not prove what the path names is refused whatever the key may do.
  */
 import { Cause, Exit } from "effect"
 import type { SessionId, WorkflowId } from "../../../machines/ids.ts"

@@ -48,19 +48,23 @@ const streamOf = (events: EventStream, slowMs: number, signal: AbortSignal): Rea
     clearTimeout(slow)
     events.close()
   }
+  const untilRead = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    slow = setTimeout(() => {
+      gone()
+      controller.close()
+    }, slowMs)
+  }
   signal.addEventListener("abort", gone, { once: true })
   if (signal.aborted) gone()
   return new ReadableStream<Uint8Array>(
     {
+      start: untilRead,
       async pull(controller) {
         clearTimeout(slow)
         const text = await events.next()
         if (text === null) return controller.close()
         controller.enqueue(encoder.encode(text))
-        slow = setTimeout(() => {
-          gone()
-          controller.close()
-        }, slowMs)
+        untilRead(controller)
       },
       cancel: gone,
     },

@@ -154,7 +154,10 @@ const linger = (request: IncomingMessage): void => {
   request.once("close", () => clearTimeout(timer))
 }
 
-/** Writes one text at a time, and the next when that is out: nothing is kept for a slow reader, and one that stands still is cut. */
+/**
+ * Writes one text at a time, and the next when that is out: nothing is kept for a slow reader, and one that stands still is
+ * cut.
+ */
 const pour = async (events: EventStream, response: ServerResponse, slowMs: number): Promise<void> => {
   response.once("close", () => events.close())
   response.flushHeaders()

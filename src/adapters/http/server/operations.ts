@@ -1,8 +1,8 @@
 /**
  * What each operation of the API does with the `Client`: one function an operation, typed by the definition of the API.
  *
- * It gets what was decoded, in the names of the `Client`, and answers in them; the route turns both. An operation that is defined and
- * has no function here does not compile.
+ * It gets what was decoded, in the names of the `Client`, and answers in them; the route turns both. An operation that is
+ * defined and has no function here does not compile.
  */
 import type { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { durationMs } from "../../../definition/index.ts"

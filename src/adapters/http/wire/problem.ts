@@ -1,8 +1,8 @@
 /**
  * Errors between the wire and the `Client`: `application/problem+json` with all the facts, and back.
  *
- * The facts stand beside `type`, `title`, `status`, `code`, `detail` and `retryable`; one that would hide a member of those is called
- * `current_…`. A defect says nothing of itself.
+ * The facts stand beside `type`, `title`, `status`, `code`, `detail` and `retryable`; one that would hide a member of those
+ * is called `current_…`. A defect says nothing of itself.
  */
 import { type Code, codes } from "../../../machines/refusals.ts"
 import { WorkflowError } from "../../../runtime/errors.ts"
