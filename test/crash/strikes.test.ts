@@ -14,7 +14,7 @@ it.skipIf(postgresUrl === undefined)(
   async () => {
     const server = await PostgresServer.start({ fsync: false })
     onTestFinished(() => server.remove())
-    const summary = await postgresRounds({ server, seed, rounds: 1, blows: 4, until })
+    const summary = await postgresRounds({ server, seed, rounds: 1, blows: 3, until })
     expect(summary.problems).toEqual([])
     expect(summary.acknowledged).toBeGreaterThan(50)
     expect(summary.checked).toBeGreaterThan(10)
