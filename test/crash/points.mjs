@@ -42,7 +42,8 @@ let within = new Set()
 const nameOf = (sql) => {
   const [, verb, object] = writes.exec(sql.trim().toLowerCase().replaceAll('"', "")) ?? []
   if (verb === undefined) return undefined
-  const table = object?.split(".").at(-1) ?? ""
+  // Each store has a schema of its own; its name is no part of a point's.
+  const table = verb === "create schema" ? "" : (object?.split(".").at(-1) ?? "")
   if (verb === "begin") within = new Set()
   if (verb.startsWith("create") || table === "kysely_migration") within.add("migration")
   if (verb === "insert into" && table === "journal") within.add("append")
