@@ -64,7 +64,6 @@ export const handoffKilled = (row: HandoffRow, p: Of<"handoffsKilled">): Handoff
 export const killQuiescent = (receipt: KillReceipt): KillReceipt => ({ ...receipt, state: "quiescent" })
 
 /** A session that is not active, and a handoff that is none of these, has ended. */
-export const openHandoffs = ["offered", "claimed", "in_progress"] as const
 export const isOpenSession = (row: SessionRow): boolean => row.status === "active"
 export const isOpenHandoff = (row: HandoffRow): boolean =>
   row.status === "offered" || row.status === "claimed" || row.status === "in_progress"

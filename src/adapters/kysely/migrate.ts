@@ -13,7 +13,14 @@ import {
 } from "kysely"
 import { type Capabilities, migrationProvider, migrations } from "./migrations/index.ts"
 
-const has: Capabilities = { integer: "integer", sortable: "", strictTables: true, denseJournal: true }
+const has: Capabilities = {
+  integer: "integer",
+  sortable: "",
+  fill: undefined,
+  storedColumns: false,
+  strictTables: true,
+  denseJournal: true,
+}
 
 export class SchemaTooNew extends Error {}
 

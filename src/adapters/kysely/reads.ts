@@ -2,8 +2,7 @@
  * The statements that read, one function each. A function's comment gives the order of its parameters; columns come back
  * under the names of the port's rows, JSON columns as text.
  */
-import { type ExpressionBuilder, type SqlBool, sql } from "kysely"
-import { openHandoffs } from "../rows.ts"
+import { type ExpressionBuilder, sql } from "kysely"
 import { compile, int, query, type Statement, text } from "./query.ts"
 import type { Schema } from "./schema.ts"
 
@@ -275,8 +274,6 @@ export type MemberSelection = "all" | "open" | "ended"
 export type Direction = "asc" | "desc"
 
 const openSession = (eb: ExpressionBuilder<Schema, "sessions">) => eb("status", "=", sql.lit("active"))
-const openHandoff = (eb: ExpressionBuilder<Schema, "handoffs">) =>
-  eb.or(openHandoffs.map((status) => eb("status", "=", sql.lit(status))))
 
 /** tenant, workflow_id, createdSeq, session_id (the place before), limit. */
 export const sessionsPage = (selection: MemberSelection, direction: Direction): Statement => {
@@ -309,17 +306,12 @@ export const handoffsPage = (selection: MemberSelection, direction: Direction): 
       .where("workflow_id", "=", text)
       .where((eb) => eb(eb.refTuple("offered_seq", "handoff_id"), after, eb.tuple(int, text)))
       .where("offered_seq", "<>", sql.lit(0))
-      .$if(selection === "open", (qb) => qb.where(openHandoffIn))
-      .$if(selection === "ended", (qb) => qb.where((eb) => eb.not(openHandoff(eb))))
+      .$if(selection !== "all", (qb) => qb.where("open", "=", sql.lit(selection === "open" ? 1 : 0)))
       .orderBy("offered_seq", direction)
       .orderBy("handoff_id", direction)
       .limit(int),
   )
 }
-
-/** Word for word the condition of the partial index, or SQLite would not use it. */
-const openHandoffIn = (): ReturnType<typeof sql<SqlBool>> =>
-  sql<SqlBool>`status in (${sql.join(openHandoffs.map((status) => sql.lit(status)))})`
 
 /** now, limit. */
 export const dueWorkflows = (): Statement =>

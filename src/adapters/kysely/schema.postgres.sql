@@ -50,13 +50,14 @@ create table "handoffs" (
   "result" text not null,
   "result_artifacts" text not null,
   "reason" text,
+  "open" bigint,
   constraint "handoffs_generation_check" CHECK ((generation >= 1)),
   constraint "handoffs_key" PRIMARY KEY (tenant, workflow_id, handoff_id),
   constraint "handoffs_status_check" CHECK (((status = ANY (ARRAY['offered'::text, 'claimed'::text, 'in_progress'::text])) OR (status = ANY (ARRAY['completed'::text, 'failed'::text, 'withdrawn'::text, 'expired'::text, 'killed'::text]))))
 );
 CREATE UNIQUE INDEX handoffs_key ON handoffs USING btree (tenant, workflow_id, handoff_id);
-CREATE INDEX handoffs_listing ON handoffs USING btree (tenant, workflow_id, offered_seq, handoff_id);
-CREATE INDEX handoffs_open ON handoffs USING btree (tenant, workflow_id, offered_seq, handoff_id) WHERE (status = ANY (ARRAY['offered'::text, 'claimed'::text, 'in_progress'::text]));
+CREATE INDEX handoffs_listing ON handoffs USING btree (tenant, workflow_id, offered_seq, handoff_id) WHERE (offered_seq <> 0);
+CREATE INDEX handoffs_open ON handoffs USING btree (tenant, workflow_id, offered_seq, handoff_id) WHERE (open = 1);
 
 create table "journal" (
   "tenant" text collate "C" not null,
@@ -125,7 +126,7 @@ create table "sessions" (
   constraint "sessions_version_check" CHECK ((version >= 1))
 );
 CREATE UNIQUE INDEX sessions_key ON sessions USING btree (tenant, session_id);
-CREATE INDEX sessions_listing ON sessions USING btree (tenant, workflow_id, created_seq, session_id);
+CREATE INDEX sessions_listing ON sessions USING btree (tenant, workflow_id, created_seq, session_id) WHERE (created_seq <> 0);
 CREATE INDEX sessions_open ON sessions USING btree (tenant, workflow_id, created_seq, session_id) WHERE (status = 'active'::text);
 
 create table "snapshots" (
@@ -183,5 +184,5 @@ create table "workflows" (
   constraint "workflows_status_check" CHECK ((status = ANY (ARRAY['active'::text, 'completed'::text, 'failed'::text, 'killed'::text])))
 );
 CREATE UNIQUE INDEX workflows_key ON workflows USING btree (tenant, workflow_id);
-CREATE INDEX workflows_newest ON workflows USING btree (tenant, status, created_at, workflow_id);
+CREATE INDEX workflows_newest ON workflows USING btree (tenant, status, created_at, workflow_id) WHERE (status <> ''::text);
 CREATE INDEX workflows_wake ON workflows USING btree (wake_at) WHERE (wake_at IS NOT NULL);

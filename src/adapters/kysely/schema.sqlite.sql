@@ -47,6 +47,9 @@ CREATE TABLE "handoffs" ("tenant" text not null,
   "result" text not null,
   "result_artifacts" text not null,
   "reason" text,
+  "open" integer generated always as (case when status in ('offered',
+  'claimed',
+  'in_progress') then 1 else 0 end),
   constraint "handoffs_key" primary key ("tenant",
   "workflow_id",
   "handoff_id")) strict;
@@ -59,9 +62,7 @@ CREATE INDEX "handoffs_listing" on "handoffs" ("tenant",
 CREATE INDEX "handoffs_open" on "handoffs" ("tenant",
   "workflow_id",
   "offered_seq",
-  "handoff_id") where status in ('offered',
-  'claimed',
-  'in_progress');
+  "handoff_id") where "open" = 1;
 
 CREATE TABLE "journal" ("id" integer primary key,
   "tenant" text not null,

@@ -1,12 +1,17 @@
 /**
  * The tables, as Kysely reads them. Columns are text and integers below 2^53; JSON is text; times are epoch ms.
  *
- * The write path is laid out for many busy workflows that share one fsync. What a group of appends must write to be durable
+ * On SQLite the write path is laid out for many busy workflows that share one fsync. What a group of appends must write to be durable
  * is dense, in the order of commits: rows at the end of `journal`, and one row in `pending` that holds what the events change
  * in the projections. From there the changes are *folded* into the tables below and `journal_runs`, many groups at a time,
  * so that a page in the middle of a large table is written once for many rows and not once for each (Fold.ts). A
  * reader sees both together (Tail.ts); nobody sees a workflow without its latest changes.
+ *
+ * On Postgres there are no such pages: `journal` has the key (tenant, workflow_id, seq) and no `id`, `journal_runs` and `pending`
+ * do not exist, and every change goes to its table at once.
  */
+import type { Generated } from "kysely"
+
 export interface Schema {
   definitions: { tenant: string; hash: string; text: string }
   /** `id` is the order of commits over all workflows; it never has a gap and is never given again. */
@@ -68,6 +73,8 @@ export interface Schema {
     result: string
     result_artifacts: string
     reason: string | null
+    /** 1 while it has not ended, else 0; follows from the status. */
+    open: Generated<number>
   }
   steps: {
     tenant: string

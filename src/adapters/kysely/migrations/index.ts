@@ -9,6 +9,10 @@ export interface Capabilities {
   readonly integer: "integer" | "bigint"
   /** Ends the type of a text column that is compared and sorted: byte by byte everywhere, so that cursors agree. */
   readonly sortable: "" | ' collate "C"'
+  /** Percent of a page that is filled with new rows where rows change soon, so that a change finds room beside its row. */
+  readonly fill: number | undefined
+  /** A generated column is kept with its row, rather than computed when it is read. */
+  readonly storedColumns: boolean
   /** Tables may be declared to hold exactly the declared types, and to be stored in their key. */
   readonly strictTables: boolean
   /**

@@ -7,7 +7,14 @@ import pg from "pg"
 import { type Capabilities, migrationProvider, migrations } from "../migrations/index.ts"
 import { unavailable } from "./failures.ts"
 
-const has: Capabilities = { integer: "bigint", sortable: ' collate "C"', strictTables: false, denseJournal: false }
+const has: Capabilities = {
+  integer: "bigint",
+  sortable: ' collate "C"',
+  fill: 70,
+  storedColumns: true,
+  strictTables: false,
+  denseJournal: false,
+}
 const oldest = 140_000
 
 /** Rejects with `StorageUnavailable` for a database that will not do, and with what `pg` throws. */
