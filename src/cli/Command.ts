@@ -33,6 +33,7 @@ export interface Example {
 }
 
 export interface CommandSpec {
+  /** One word, or two where several commands are about one thing: `keys create`. */
   readonly name: string
   readonly summary: string
   /** Paragraphs after the summary. */
@@ -48,6 +49,19 @@ export interface CommandSpec {
 /** What every command takes. */
 export const commonOptions: Readonly<Record<string, OptionSpec>> = {
   help: { kind: "flag", short: "h", describe: "show this help" },
+}
+
+/** What a command says for itself before it ends with 1: the words are for people, and nothing went wrong inside. */
+export class CommandError extends Error {
+  override readonly name = "CommandError"
+  readonly code: string
+  readonly mend: string | undefined
+
+  constructor(code: string, message: string, mend?: string) {
+    super(message)
+    this.code = code
+    this.mend = mend
+  }
 }
 
 /** The caller is wrong: shown in one line, with the way to the help. */

@@ -34,6 +34,33 @@ export class Input {
     return Number(plain)
   }
 
+  /** A decimal amount of money. */
+  amount(name: string): number | undefined {
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    if (!/^\d+(\.\d{1,6})?$/.test(text))
+      throw new UsageError(`--${name} takes an amount like 12.50, not ${JSON.stringify(text)}`)
+    return Number(text)
+  }
+
+  /** One of a few words. */
+  choice<A extends string>(name: string, choices: ReadonlyArray<A>): A | undefined {
+    const text = this.text(name)
+    if (text === undefined) return undefined
+    const found = choices.find((choice) => choice === text)
+    if (found === undefined)
+      throw new UsageError(
+        `--${name} is one of ${choices.join(", ")}, not ${JSON.stringify(text)}`,
+        didYouMean(text, choices),
+      )
+    return found
+  }
+
+  /** An argument that the specification requires. */
+  arg(index: number): string {
+    return this.args[index] ?? ""
+  }
+
   list(name: string): ReadonlyArray<string> {
     return (this.#values.get(name) ?? []).flatMap((text) => text.split(",")).filter((part) => part !== "")
   }

@@ -4,7 +4,9 @@
  * Colours only on a terminal and where nobody has said otherwise (NO_COLOR, TERM=dumb); FORCE_COLOR turns them on. Text that
  * comes from a file has its control characters shown, so that it can't drive the terminal.
  */
-import type { WriteStream } from "node:tty"
+import { createInterface } from "node:readline/promises"
+import { Writable } from "node:stream"
+import type { ReadStream, WriteStream } from "node:tty"
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan"
 
@@ -20,18 +22,22 @@ const sequences: Readonly<Record<Style, readonly [number, number]>> = {
 interface Stream {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
   write(text: string): unknown
 }
 
 export interface Streams {
   readonly stdout: Stream | WriteStream
   readonly stderr: Stream | WriteStream
+  /** Without it nobody can be asked. */
+  readonly stdin?: ReadStream
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** As wide as lines are made where nobody sees how wide the screen is, and at most. */
 const defaultColumns = 100
 const widest = 120
+const defaultRows = 24
 
 export class Terminal {
   readonly #streams: Streams
@@ -46,6 +52,45 @@ export class Terminal {
       Math.max(40, stdout.isTTY === true ? (stdout.columns ?? defaultColumns) : defaultColumns),
     )
     this.#colour = hasColour(streams)
+  }
+
+  get env(): Streams["env"] {
+    return this.#streams.env
+  }
+
+  /** Whether a person reads what is printed. */
+  get isTerminal(): boolean {
+    return this.#streams.stdout.isTTY === true
+  }
+
+  /** Lines of the screen. */
+  get rows(): number {
+    const { stdout } = this.#streams
+    return Math.max(5, stdout.rows ?? defaultRows)
+  }
+
+  /** Whether a person is there to answer. */
+  get canAsk(): boolean {
+    const { stdin, stderr } = this.#streams
+    return stdin?.isTTY === true && stderr.isTTY === true
+  }
+
+  /** What the person answers; empty where there is none, or at Ctrl-C. */
+  async ask(question: string): Promise<string> {
+    const { stdin, stderr } = this.#streams
+    if (stdin === undefined || !(stderr instanceof Writable)) return ""
+    const lines = createInterface({ input: stdin, output: stderr })
+    const left = new Promise<string>((resolve) => lines.once("close", () => resolve("")))
+    try {
+      return (await Promise.race([lines.question(question), left])).trim()
+    } finally {
+      lines.close()
+    }
+  }
+
+  /** As it is, without a line's end: a whole screen. */
+  write(text: string): void {
+    this.#streams.stdout.write(text)
   }
 
   /** What was asked for. */

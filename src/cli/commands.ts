@@ -2,25 +2,74 @@
 import type { CommandSpec } from "./Command.ts"
 
 export interface CommandEntry {
+  /** As its specification has it. */
   readonly name: string
   readonly summary: string
+  /** Under which title `--help` lists it. */
+  readonly section: string
   readonly load: () => Promise<CommandSpec>
 }
+
+const definitions = "Definitions"
+const server = "The server and its store"
+const shell = "This command"
 
 export const commands: ReadonlyArray<CommandEntry> = [
   {
     name: "check",
     summary: "compile definitions and show every mistake",
+    section: definitions,
     load: async () => (await import("./commands/check.ts")).check,
   },
   {
     name: "simulate",
     summary: "run good and bad agents on a definition and tell what can happen",
+    section: definitions,
     load: async () => (await import("./commands/simulate.ts")).simulate,
+  },
+  {
+    name: "serve",
+    summary: "serve the HTTP API on a store",
+    section: server,
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  {
+    name: "keys create",
+    summary: "make an API key and show it once",
+    section: server,
+    load: async () => (await import("./commands/keysCreate.ts")).keysCreate,
+  },
+  {
+    name: "keys list",
+    summary: "list the API keys, without their secrets",
+    section: server,
+    load: async () => (await import("./commands/keysList.ts")).keysList,
+  },
+  {
+    name: "keys rotate",
+    summary: "make another key like an old one, and let the old one run out",
+    section: server,
+    load: async () => (await import("./commands/keysRotate.ts")).keysRotate,
+  },
+  {
+    name: "keys revoke",
+    summary: "end an API key now",
+    section: server,
+    load: async () => (await import("./commands/keysRevoke.ts")).keysRevoke,
   },
   {
     name: "completion",
     summary: "print a completion script for your shell",
+    section: shell,
     load: async () => (await import("./commands/completion.ts")).completion,
   },
 ]
+
+/** The first words of the commands that have two: `keys`. */
+export const groupsOf = (entries: ReadonlyArray<CommandEntry> = commands): ReadonlyArray<string> => [
+  ...new Set(entries.flatMap(({ name }) => (name.includes(" ") ? [name.slice(0, name.indexOf(" "))] : []))),
+]
+
+/** The second words of a group. */
+export const membersOf = (group: string): ReadonlyArray<string> =>
+  commands.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []))

@@ -1,28 +1,53 @@
 /** The text of `--help`, made of what commands say about themselves. */
 import { type CommandSpec, commonOptions, type OptionSpec } from "./Command.ts"
-import { commands } from "./commands.ts"
+import { type CommandEntry, commands } from "./commands.ts"
 import { type Terminal, wrap } from "./Terminal.ts"
 
 export const overview = (terminal: Terminal): string => {
-  const width = Math.max(...commands.map(({ name }) => name.length))
+  const sections = [...new Set(commands.map(({ section }) => section))]
   return [
     "Handrail: workflow governance for multi-agent systems.",
     "",
     `${terminal.paint("bold", "Usage:")} handrail COMMAND [OPTIONS]`,
-    "",
-    terminal.paint("bold", "Commands:"),
-    ...commands.map(({ name, summary }) => `  ${terminal.paint("cyan", name.padEnd(width))}  ${summary}`),
+    ...sections.flatMap((section) => [
+      "",
+      terminal.paint("bold", `${section}:`),
+      ...listing(
+        commands.filter((entry) => entry.section === section),
+        terminal,
+      ),
+    ]),
     "",
     terminal.paint("bold", "Options:"),
     "  -h, --help     show this help, or that of a command",
     "  -V, --version  show the version",
     "",
     terminal.paint("bold", "Examples:"),
-    "  handrail check governance/workflow.yaml",
+    "  handrail init governance",
     "  handrail simulate governance/workflow.yaml --runs 10000",
+    "  handrail serve --store sqlite:./handrail.db --port 4000",
     "  handrail simulate --help",
   ].join("\n")
 }
+
+/** The commands of a group, such as `keys`. */
+export const groupHelp = (group: string, terminal: Terminal): string =>
+  [
+    `${terminal.paint("bold", "Usage:")} handrail ${group} COMMAND [OPTIONS]`,
+    "",
+    terminal.paint("bold", "Commands:"),
+    ...listing(
+      commands.filter(({ name }) => name.startsWith(`${group} `)),
+      terminal,
+    ),
+    "",
+    `See handrail ${group} COMMAND --help.`,
+  ].join("\n")
+
+const nameWidth = Math.max(...commands.map(({ name }) => name.length))
+
+const listing = (entries: ReadonlyArray<CommandEntry>, terminal: Terminal): ReadonlyArray<string> =>
+  entries.map(({ name, summary }) => `  ${terminal.paint("cyan", name.padEnd(nameWidth))}  ${summary}`)
 
 export const helpOf = (spec: CommandSpec, terminal: Terminal): string => {
   const title = (text: string): string => terminal.paint("bold", text)

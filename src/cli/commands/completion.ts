@@ -1,6 +1,6 @@
 /** `handrail completion bash|zsh|fish`: a script that completes commands, options and their values by itself. */
 import { type CommandSpec, commonOptions, UsageError } from "../Command.ts"
-import { commands } from "../commands.ts"
+import { commands, groupsOf, membersOf } from "../commands.ts"
 import { exitCodes } from "../exitCodes.ts"
 
 const shells = ["bash", "zsh", "fish"] as const
@@ -36,12 +36,24 @@ const choicesOf = (spec: CommandSpec): ReadonlyArray<string> => spec.arguments.f
 /** Within single quotes of a shell. */
 const quoted = (text: string): string => text.replaceAll("'", "’")
 
+/** First words. */
+const topNames = (specs: ReadonlyArray<CommandSpec>): ReadonlyArray<string> => [
+  ...new Set(specs.map(({ name }) => name.split(" ")[0] ?? name)),
+]
+
 const bash: Script = (specs) => `_handrail() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" words=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" words="" name="\${COMP_WORDS[1]}" first=2
+  case "$name" in ${groupsOf().join("|")}) name="$name \${COMP_WORDS[2]}"; first=3 ;; esac
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words="${specs.map(({ name }) => name).join(" ")} --help --version"
+    words="${topNames(specs).join(" ")} --help --version"
+  elif [ "$COMP_CWORD" -lt "$first" ]; then
+    case "\${COMP_WORDS[1]}" in
+${groupsOf()
+  .map((group) => `      ${group}) words="${membersOf(group).join(" ")} --help" ;;`)
+  .join("\n")}
+    esac
   else
-    case "\${COMP_WORDS[1]}:\${COMP_WORDS[COMP_CWORD-1]}" in
+    case "$name:\${COMP_WORDS[COMP_CWORD-1]}" in
 ${specs.flatMap(bashCases).join("\n")}
     esac
   fi
@@ -51,48 +63,80 @@ complete -o default -F _handrail handrail`
 
 const bashCases = (spec: CommandSpec): ReadonlyArray<string> => {
   const values = optionsOf(spec).flatMap(([name, { choices }]) =>
-    choices === undefined ? [] : [`      ${spec.name}:--${name}) words="${choices.join(" ")}" ;;`],
+    choices === undefined ? [] : [`      "${spec.name}:--${name}") words="${choices.join(" ")}" ;;`],
   )
   const words = [...choicesOf(spec), ...optionsOf(spec).map(([name]) => `--${name}`)]
-  return [...values, `      ${spec.name}:*) words="${words.join(" ")}" ;;`]
+  return [...values, `      "${spec.name}":*) words="${words.join(" ")}" ;;`]
 }
 
 const zsh: Script = (specs) => `#compdef handrail
 _handrail() {
+  local name="$words[2]"
+  local -a names
   if (( CURRENT == 2 )); then
-    local -a names=(${specs.map(({ name, summary }) => `'${name}:${quoted(summary)}'`).join(" ")})
+    names=(${topNames(specs)
+      .map((name) => `'${name}:${quoted(summaryOf(name))}'`)
+      .join(" ")})
     _describe 'command' names
     return
   fi
-  case $words[2] in
+  case $name in ${groupsOf().join("|")})
+    if (( CURRENT == 3 )); then
+      case $name in
+${groupsOf()
+  .map((group) => `        ${group}) names=(${membersOf(group).join(" ")}) ;;`)
+  .join("\n")}
+      esac
+      _describe 'command' names
+      return
+    fi
+    name="$name $words[3]" ;;
+  esac
+  case $name in
 ${specs.map(zshCase).join("\n")}
   esac
 }
 if [ "$funcstack[1]" = "_handrail" ]; then _handrail "$@"; else compdef _handrail handrail; fi`
 
+const summaryOf = (name: string): string =>
+  commands.find((entry) => entry.name === name)?.summary ?? membersOf(name).join(", ")
+
 const zshCase = (spec: CommandSpec): string => {
   const options = optionsOf(spec).map(([name, { kind, describe, value, choices }]) => {
     const takes = kind === "flag" ? "" : `:${value ?? "value"}:${choices === undefined ? "" : `(${choices.join(" ")})`}`
-    return `'--${name}[${quoted(describe).replace(/[[\]]/g, "")}]${takes}'`
+    return `'--${name}[${quoted(describe).replace(/[[\]:]/g, "")}]${takes}'`
   })
   const choices = choicesOf(spec)
   const rest = choices.length > 0 ? `'*:value:(${choices.join(" ")})'` : "'*:file:_files'"
-  return `    ${spec.name}) _arguments ${[...options, rest].join(" ")} ;;`
+  return `    '${spec.name}') _arguments ${[...options, rest].join(" ")} ;;`
 }
 
 const fish: Script = (specs) =>
-  specs
-    .flatMap((spec) => [
-      `complete -c handrail -n __fish_use_subcommand -a ${spec.name} -d '${quoted(spec.summary)}'`,
-      ...choicesOf(spec).map(
-        (choice) => `complete -c handrail -n '__fish_seen_subcommand_from ${spec.name}' -a ${choice}`,
-      ),
-      ...optionsOf(spec).map(
-        ([name, { kind, describe, choices }]) =>
-          `complete -c handrail -n '__fish_seen_subcommand_from ${spec.name}' -l ${name} -d '${quoted(describe)}'` +
-          `${kind === "flag" ? "" : ` -x${choices === undefined ? "" : ` -a '${choices.join(" ")}'`}`}`,
-      ),
-    ])
-    .join("\n")
+  [
+    ...topNames(specs).map(
+      (name) => `complete -c handrail -n __fish_use_subcommand -a ${name} -d '${quoted(summaryOf(name))}'`,
+    ),
+    ...groupsOf().map((group) => {
+      const members = membersOf(group).join(" ")
+      return (
+        `complete -c handrail -n '__fish_seen_subcommand_from ${group}; ` +
+        `and not __fish_seen_subcommand_from ${members}' -a '${members}'`
+      )
+    }),
+    ...specs.flatMap((spec) => {
+      const seen = spec.name
+        .split(" ")
+        .map((word) => `__fish_seen_subcommand_from ${word}`)
+        .join("; and ")
+      return [
+        ...choicesOf(spec).map((choice) => `complete -c handrail -n '${seen}' -a ${choice}`),
+        ...optionsOf(spec).map(
+          ([name, { kind, describe, choices }]) =>
+            `complete -c handrail -n '${seen}' -l ${name} -d '${quoted(describe)}'` +
+            `${kind === "flag" ? "" : ` -x${choices === undefined ? "" : ` -a '${choices.join(" ")}'`}`}`,
+        ),
+      ]
+    }),
+  ].join("\n")
 
 const scripts: Readonly<Record<(typeof shells)[number], Script>> = { bash, zsh, fish }
