@@ -16,6 +16,12 @@ const shell = "This command"
 
 export const commands: ReadonlyArray<CommandEntry> = [
   {
+    name: "init",
+    summary: "write a commented governance folder to start from",
+    section: definitions,
+    load: async () => (await import("./commands/init.ts")).init,
+  },
+  {
     name: "check",
     summary: "compile definitions and show every mistake",
     section: definitions,
