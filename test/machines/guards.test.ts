@@ -27,6 +27,16 @@ describe("a killed session whose orphan keeps it in the state", () => {
   })
 })
 
+it("a kill reaches the living below a session that was killed alone, and is a new kill (§8)", () => {
+  const scene = new Scene()
+  scene.child("c1")
+  scene.child("c2", "c1")
+  const kill = (scope: string) => scene.say({ _tag: "kill", scope, sessionId: "c1", reason: "stop" })
+  expect(kill("session")).toMatchObject({ killId: "kill1", sessions: ["c1"] })
+  expect(kill("subtree")).toMatchObject({ killId: "kill2", sessions: ["c2"] })
+  expect(scene.propose("c2", [])).toBe("session_killed")
+})
+
 describe("a step that waits behind one of another session", () => {
   const endings: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
     ["is killed", { _tag: "kill", scope: "session", sessionId: "c1", reason: "stop" }],
@@ -168,6 +178,17 @@ describe("a limit", () => {
     scene.now = 1000 + 5000
     expect(scene.say({ _tag: "attach", sessionId: "root" })).toBe("session_killed")
   })
+})
+
+it("what a binding has moved goes back past a parent that ends in the same event, to the one that lives (§12)", () => {
+  const scene = new Scene()
+  scene.propose("root", ["doc a"])
+  scene.receipt("root", "step1")
+  scene.child("c1", "root", ["doc a"])
+  scene.child("c2", "c1", ["doc a"])
+  expect(scene.owner("doc a")).toBe("c2")
+  scene.say({ _tag: "kill", scope: "subtree", sessionId: "c1", reason: "stop" })
+  expect(scene.owner("doc a")).toBe("root")
 })
 
 it("in the moment in which a workflow ends nothing of it expires or is reclaimed before (§12)", () => {

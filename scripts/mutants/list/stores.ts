@@ -9,6 +9,7 @@ const verify = inFile("src/adapters/kysely/verify.ts")
 const onMemory = { file: "test/adapters/memory.test.ts" }
 const onSqlite = { file: "test/adapters/sqlite.test.ts" }
 const stores = { file: "test/adapters/stores.test.ts" }
+const guarded = { file: "test/adapters/sqliteGuards.test.ts" }
 const file = { file: "test/adapters/sqliteFile.test.ts" }
 
 export const storeMutants: ReadonlyArray<Mutant> = [
@@ -139,7 +140,7 @@ export const storeMutants: ReadonlyArray<Mutant> = [
     rule: "I9",
     find: `      if (skip?.[at] === true) continue\n      this.#snapshot.run(`,
     replace: `      this.#snapshot.run(`,
-    checks: [onSqlite],
+    checks: [guarded],
   }),
   writer({
     name: "sqlite-answer-of-a-refused-append",
@@ -163,7 +164,7 @@ export const storeMutants: ReadonlyArray<Mutant> = [
     rule: "§10, I9",
     find: `if (hash !== entry.hash) report(`,
     replace: `if (hash === "") report(`,
-    checks: [file],
+    checks: [guarded],
   }),
   verify({
     name: "sqlite-verify-compares-the-snapshot",
