@@ -48,6 +48,17 @@ describe("the SQLite schema", () => {
     expect(db.prepare("select count(*) from kysely_migration").pluck().get()).toBe(2)
   })
 
+  test("a file of the first version is brought up to this one, and keeps what it holds", async () => {
+    const db = new Database(":memory:")
+    await migrate(db)
+    const newest = dump(db)
+    db.exec("drop table api_keys; drop table server_secrets; delete from kysely_migration where name = '0002_keys'")
+    db.prepare("insert into definitions values ('t', 'h', '{}')").run()
+    await migrate(db)
+    expect(dump(db)).toBe(newest)
+    expect(db.prepare("select count(*) from definitions").pluck().get()).toBe(1)
+  })
+
   test("a file of a newer version is refused", async () => {
     const db = new Database(join(directory.path, "x.db"))
     await migrate(db)

@@ -31,6 +31,8 @@ export const httpLimits = {
   /** Verified (and refused) keys that are remembered, and for how long before the store is asked again. */
   keysKept: 10_000,
   keyFreshMs: 2000,
+  /** Session tokens that were proven. */
+  tokensKept: 20_000,
   /** Tenants whose client is kept. */
   tenants: 1000,
   /** How long a stop waits for what is under way. */

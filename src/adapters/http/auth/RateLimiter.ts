@@ -29,15 +29,14 @@ export class RateLimiter {
     return 0
   }
 
+  /** The latest used stands last. */
   #keep(keyId: string, bucket: { tokens: number; at: number }): void {
-    if (this.#buckets.size >= httpLimits.rateKeys) {
-      this.#buckets.delete(keyId)
-      if (this.#buckets.size >= httpLimits.rateKeys)
-        for (const oldest of this.#buckets.keys()) {
-          this.#buckets.delete(oldest)
-          break
-        }
-    }
+    this.#buckets.delete(keyId)
     this.#buckets.set(keyId, bucket)
+    if (this.#buckets.size <= httpLimits.rateKeys) return
+    for (const oldest of this.#buckets.keys()) {
+      this.#buckets.delete(oldest)
+      break
+    }
   }
 }

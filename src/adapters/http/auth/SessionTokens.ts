@@ -7,6 +7,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { Schema } from "effect"
 import { SessionId, type Tenant } from "../../../machines/ids.ts"
+import { httpLimits } from "../limits.ts"
 import type { Keys } from "./Keys.ts"
 
 const form = /^hrs_([A-Za-z0-9_-]{43})\.(.{1,128})$/
@@ -14,6 +15,8 @@ const isSessionId = Schema.is(SessionId)
 
 export class SessionTokens {
   readonly #secret: string
+  /** Proofs cost more than what many of the requests ask for. */
+  readonly #proven = new Map<string, SessionId>()
 
   private constructor(secret: string) {
     this.#secret = secret
@@ -29,11 +32,18 @@ export class SessionTokens {
 
   /** The session that a token proves within a tenant; undefined where it proves none. */
   read(tenant: Tenant, token: string): SessionId | undefined {
+    const key = `${tenant}\u0000${token}`
+    const known = this.#proven.get(key)
+    if (known !== undefined) return known
     const [, mac, sessionId] = form.exec(token) ?? []
     if (mac === undefined || !isSessionId(sessionId)) return undefined
     const given = Buffer.from(mac, "base64url")
     const right = this.#mac(tenant, sessionId)
-    return given.length === right.length && timingSafeEqual(given, right) ? sessionId : undefined
+    if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
+    // What was proven once stays proven; the oldest are proven again.
+    if (this.#proven.size >= httpLimits.tokensKept) this.#proven.clear()
+    this.#proven.set(key, sessionId)
+    return sessionId
   }
 
   /** Ids hold no NUL, so no two pairs share a text. */
