@@ -1,5 +1,7 @@
 /** Handrail: workflow governance for multi-agent systems. */
 
+export type { ConnectOptions } from "./adapters/http/client/options.ts"
+export type { RemoteClient } from "./adapters/http/client/RemoteClient.ts"
 export { type MemoryStore, makeMemoryStore } from "./adapters/memory/MemoryJournal.ts"
 export type * from "./machines/answers.ts"
 export type { JournalEvent } from "./machines/events.ts"

@@ -9,7 +9,7 @@ import type { Answers, KillReceipt, SessionOpened, SessionView } from "../machin
 import { canonicalJson } from "../machines/canonical.ts"
 import type { CommandName, CommandOf, InputOf } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
-import { type Json, Name, SessionId, type Tenant, WorkflowId } from "../machines/ids.ts"
+import { type Json, Name, SessionId, type Tenant } from "../machines/ids.ts"
 import type { HandoffRow, SessionRow, WorkflowRow } from "../machines/projection.ts"
 import type { Rules } from "../machines/rules.ts"
 import { openView, sessionView } from "../machines/views.ts"
@@ -26,6 +26,7 @@ import type {
 import { decodeCommand } from "./decode.ts"
 import { closedError, fail, fromStorage, WorkflowError } from "./errors.ts"
 import type { GovernanceService } from "./Governance.ts"
+import { badId, keyOf, pageSize, placeOf, workflowIdOf } from "./inputs.ts"
 import type { Page, StorageError } from "./Journal.ts"
 import { limits } from "./limits.ts"
 import { Session } from "./Session.ts"
@@ -50,7 +51,6 @@ export interface EmbeddedOptions {
   readonly close: () => Promise<void>
 }
 
-const isWorkflowId = Schema.is(WorkflowId)
 const isSessionId = Schema.is(SessionId)
 const isName = Schema.is(Name)
 
@@ -318,39 +318,6 @@ const compiled = (definition: DefinitionInput) => {
   return compile({ file, text: workflowYaml, ...(files === undefined ? {} : { files }) })
 }
 
-const badId = (name: string, value: unknown): WorkflowError =>
-  fail(
-    "invalid_request",
-    `${name} ${typeof value === "string" ? JSON.stringify(value.slice(0, 200)) : typeof value} is not an id.`,
-    {
-      errors: [{ path: name, message: "Expected 1 to 128 characters of A-Z a-z 0-9 _ . : -" }],
-    },
-  )
-
-const workflowIdOf = (value: string): WorkflowId => {
-  if (!isWorkflowId(value)) throw badId("workflowId", value)
-  return value
-}
-
-/** The sequence after which a reader begins. */
-const placeOf = (after: number | undefined): number => {
-  if (after === undefined) return 0
-  if (!Number.isSafeInteger(after) || after < 0)
-    throw fail("invalid_request", "after is the sequence of an event, or 0.", {
-      errors: [{ path: "after", message: "Expected an integer of 0 or more" }],
-    })
-  return after
-}
-
-const keyOf = (options: CallOptions | undefined): string | undefined => {
-  const key = options?.idempotencyKey
-  if (key !== undefined && (typeof key !== "string" || key.length < 1 || key.length > 255))
-    throw fail("invalid_request", "An idempotency key has 1 to 255 characters.", {
-      errors: [{ path: "idempotencyKey", message: "Expected 1 to 255 characters" }],
-    })
-  return key
-}
-
 /** Who acts, as the journal says it: the operator where one is named, else the session, else an unnamed operator. */
 const actorOf = (command: CommandOf<CommandName>, options: CallOptions | undefined): string => {
   if (options?.operator !== undefined) {
@@ -360,15 +327,6 @@ const actorOf = (command: CommandOf<CommandName>, options: CallOptions | undefin
   const sessionId = "sessionId" in command && command._tag !== "kill" ? command.sessionId : undefined
   if (sessionId !== undefined) return sessionId
   return command._tag === "createRoot" || command._tag === "claim" ? command.agent : "operator:anonymous"
-}
-
-const pageSize = (limit: number | undefined): number => {
-  if (limit === undefined) return 100
-  if (!Number.isInteger(limit) || limit < 1 || limit > limits.page)
-    throw fail("invalid_request", `limit is an integer of 1 to ${limits.page}.`, {
-      errors: [{ path: "limit", message: `Expected an integer of 1 to ${limits.page}` }],
-    })
-  return limit
 }
 
 const members = (query: ListMembers) => ({

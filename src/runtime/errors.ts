@@ -31,6 +31,13 @@ export const fail = (code: Code, detail: string, facts: Facts = {}): WorkflowErr
 
 export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowError(refusal)
 
+/**
+ * Trouble with the store, the runtime or the way there, and none of the workflow's rules: the same command may be sent again as it is.
+ * A refusal by the rules is an answer, also where it may be different later.
+ */
+export const isInfrastructure = (error: unknown): error is WorkflowError =>
+  error instanceof WorkflowError && error.retryable && error.status !== 409
+
 /** Reasons after which the store may have committed what it could no longer confirm. */
 export const mayBeWritten: ReadonlySet<string> = new Set(["connection", "timeout", "crashed", "io", "defect"])
 

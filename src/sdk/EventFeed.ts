@@ -6,7 +6,8 @@
  * error that no retry mends is handed to `onBroken`, once.
  */
 import type { JournalEvent } from "../machines/events.ts"
-import { backoffMs, isInfrastructure, pause } from "./retry.ts"
+import { isInfrastructure } from "../runtime/errors.ts"
+import { backoffMs, pause } from "./retry.ts"
 
 export interface FeedSource {
   /** Events after a sequence, live, until `signal` aborts. */

@@ -1,14 +1,18 @@
 /**
- * `Handrail`: the runtime in your own process, in one line.
+ * `Handrail`: the runtime in your own process, in one line; or the one of a server.
  *
  * `Handrail.open({ store })` opens a store, hosts the actors of its workflows, and is a `Client`. Several may be open in one
- * process and several processes may open the same file: the journal's key decides (architecture.md).
+ * process and several processes may open the same file: the journal's key decides (architecture.md). `Handrail.connect({ url, apiKey })`
+ * is the same `Client` over HTTP.
  */
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
+import type { ConnectOptions } from "../adapters/http/client/options.ts"
+import { RemoteClient } from "../adapters/http/client/RemoteClient.ts"
 import { postgres } from "../adapters/kysely/postgres.ts"
 import { sqlite } from "../adapters/kysely/sqlite.ts"
 import { makeMemoryStore, memoryJournal } from "../adapters/memory/MemoryJournal.ts"
 import { MemoryStore } from "../adapters/memory/MemoryStore.ts"
+import type { Observability } from "../adapters/telemetry/Observability.ts"
 import { Tenant } from "../machines/ids.ts"
 import { EmbeddedClient } from "../runtime/EmbeddedClient.ts"
 import { fail, fromStorage } from "../runtime/errors.ts"
@@ -36,6 +40,8 @@ export interface OpenOptions {
   readonly maxConnections?: number
   /** Postgres only: how long anything may wait for the database before `storage_unavailable`. Default 10,000. */
   readonly timeoutMs?: number
+  /** Counts, traces and logs what this runtime does. Nothing is counted without it. */
+  readonly observability?: Observability
 }
 
 const isTenant = Schema.is(Tenant)
@@ -45,7 +51,11 @@ export class Handrail extends EmbeddedClient {
   static async open(options: OpenOptions): Promise<Handrail> {
     const tenant = options.tenant ?? "default"
     if (!isTenant(tenant)) throw fail("invalid_request", `The tenant ${JSON.stringify(tenant)} is not an id.`, {})
-    const runtime = ManagedRuntime.make(Layer.provide(Governance.layer, journalOf(options)))
+    const governed = Layer.provide(Governance.layer, journalOf(options))
+    const { observability } = options
+    const runtime = ManagedRuntime.make(
+      observability === undefined ? governed : Layer.provide(governed, observability.layer),
+    )
     const exit = await runtime.runPromiseExit(Effect.map(Governance, (governance) => governance))
     if (Exit.isFailure(exit)) {
       await runtime.dispose()
@@ -58,6 +68,14 @@ export class Handrail extends EmbeddedClient {
       run: (effect) => runtime.runPromiseExit(effect),
       close: () => runtime.dispose(),
     })
+  }
+
+  /**
+   * A client of a server. It sends nothing yet: a server that is away, or a key that is wrong, shows with the first call. Throws
+   * `invalid_request` where an option can't be right.
+   */
+  static connect(options: ConnectOptions): RemoteClient {
+    return new RemoteClient(options)
   }
 }
 

@@ -4,8 +4,8 @@
  * The lease's length is taken from the runtime's own times, so a clock that differs here does no harm. It beats at once where
  * the session is resumed, because nobody knows how much of the lease is left.
  */
+import { isInfrastructure } from "../runtime/errors.ts"
 import { limits } from "./limits.ts"
-import { isInfrastructure } from "./retry.ts"
 import type { SessionLink } from "./SessionLink.ts"
 
 export class Heartbeats {

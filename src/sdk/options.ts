@@ -4,9 +4,11 @@
  * What a later version will understand is refused by name, so that nobody believes in a rule that nobody applies.
  */
 import { Schema } from "effect"
+import { RemoteClient } from "../adapters/http/client/RemoteClient.ts"
 import { didYouMean } from "../definition/suggest.ts"
 import { Name, SessionId } from "../machines/ids.ts"
 import type { Client, DefinitionInput } from "../runtime/Client.ts"
+import { WorkflowError } from "../runtime/errors.ts"
 import { ReplayConfigError } from "./errors.ts"
 import { limits } from "./limits.ts"
 import type { Tools } from "./Tools.ts"
@@ -35,8 +37,12 @@ export interface ReplayOptions<T extends Tools = Tools> {
   readonly contractsDir: string
   readonly tools: T
   readonly workflow: RootWorkflow | ChildWorkflow
-  /** `Handrail.open(…)`, or any other client. It is not closed with the session. */
-  readonly runtime: Client
+  /** `Handrail.open(…)`, `Handrail.connect(…)`, or any other client. It is not closed with the session. */
+  readonly runtime?: Client | undefined
+  /** In place of `runtime`: where a server is. Default: the environment's `HANDRAIL_URL`. */
+  readonly runtimeUrl?: string | undefined
+  /** The key to that server. Default: the environment's `HANDRAIL_API_KEY`. */
+  readonly apiKey?: string | undefined
   /** Chosen by the caller, so that a restarted process finds its session again. Without it each process is a new session. */
   readonly sessionId?: string | undefined
   /** Default: the first workflow.yaml in `contractsDir` or above it. */
@@ -47,7 +53,7 @@ export interface ReplayOptions<T extends Tools = Tools> {
   readonly signal?: AbortSignal | undefined
   readonly mode?: "enforce" | undefined
   readonly onError?: "block" | undefined
-  /** Retries of a command after trouble with the infrastructure: 0 to 5, default 2. */
+  /** Retries of a command after trouble with the infrastructure: 0 to 5, default 2; over `runtimeUrl`, those of `Handrail.connect`. */
   readonly maxRetries?: number | undefined
   /** Renews the claim lease until the first step is committed. Default true. */
   readonly autoHeartbeat?: boolean | undefined
@@ -55,6 +61,7 @@ export interface ReplayOptions<T extends Tools = Tools> {
 
 /** The options with their defaults. */
 export interface Settings extends ReplayOptions {
+  readonly runtime: Client
   readonly maxRetries: number
   readonly autoHeartbeat: boolean
 }
@@ -65,6 +72,8 @@ const known: ReadonlyArray<string> = [
   "tools",
   "workflow",
   "runtime",
+  "runtimeUrl",
+  "apiKey",
   "sessionId",
   "workflowYamlPath",
   "sessionYamlPath",
@@ -78,8 +87,6 @@ const known: ReadonlyArray<string> = [
 /** Options of later versions, and what there is until then. */
 const later: Readonly<Record<string, string>> = {
   contracts: "Write the contracts to files and give contractsDir.",
-  apiKey: "Give a client as runtime.",
-  runtimeUrl: "Give a client as runtime.",
   principal: "Name the agent with agent.",
   gate: "It governs the calls of a model's turn; tools alone need none.",
   unmatchedPolicy: "A tool without a contract is always blocked.",
@@ -106,12 +113,15 @@ export const readOptions = (client: unknown, options: ReplayOptions): Settings =
     throw wrong("sessionId", `sessionId must be an id, but it is ${shown(options.sessionId)}.`)
   checkTools(options.tools)
   checkWorkflow(options)
-  checkRuntime(options.runtime)
   checkChoices(options)
   const { maxRetries = limits.defaultRetries, autoHeartbeat = true } = options
   if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > limits.maxRetries)
     throw wrong("maxRetries", `maxRetries must be 0 to ${limits.maxRetries}, but it is ${shown(maxRetries)}.`)
-  return { ...options, maxRetries, autoHeartbeat }
+  const runtime = givenRuntime(options)
+  // A client made here retries by itself, and knows when the server wants to be asked again.
+  return runtime === undefined
+    ? { ...options, runtime: connected(options), maxRetries: 0, autoHeartbeat }
+    : { ...options, runtime, maxRetries, autoHeartbeat }
 }
 
 const wrong = (option: string, message: string): ReplayConfigError => new ReplayConfigError(option, message)
@@ -168,9 +178,34 @@ const checkWorkflow = (options: ReplayOptions): void => {
     )
 }
 
-const checkRuntime = (runtime: unknown): void => {
+const givenRuntime = ({ runtime, runtimeUrl, apiKey }: ReplayOptions): Client | undefined => {
+  if (runtime === undefined) return undefined
   if (typeof runtime !== "object" || runtime === null || !("createRoot" in runtime))
     throw wrong("runtime", "runtime must be a client, such as `await Handrail.open({ store })`.")
+  for (const [name, value] of Object.entries({ runtimeUrl, apiKey }))
+    if (value !== undefined) throw wrong(name, `Give runtime or ${name}, not both.`)
+  return runtime
+}
+
+const connected = (options: ReplayOptions): Client => {
+  const { runtimeUrl = process.env.HANDRAIL_URL, apiKey = process.env.HANDRAIL_API_KEY, maxRetries } = options
+  if (runtimeUrl === undefined || runtimeUrl === "")
+    throw wrong(
+      "runtime",
+      "Give a client as runtime, or the url of a server as runtimeUrl or in the environment's HANDRAIL_URL.",
+    )
+  named("runtimeUrl", () => new RemoteClient({ url: runtimeUrl }))
+  // An empty variable is one that was not set.
+  const key = apiKey === "" ? undefined : apiKey
+  return named("apiKey", () => new RemoteClient({ url: runtimeUrl, apiKey: key, maxRetries }))
+}
+
+const named = (option: string, make: () => RemoteClient): RemoteClient => {
+  try {
+    return make()
+  } catch (error) {
+    throw error instanceof WorkflowError ? wrong(option, error.detail) : error
+  }
 }
 
 const checkChoices = (options: ReplayOptions): void => {

@@ -30,8 +30,6 @@ describe("options", () => {
 
   test.each([
     ["contracts", {}],
-    ["apiKey", "hrk_1"],
-    ["runtimeUrl", "http://localhost"],
     ["principal", "me"],
     ["gate", "reject_all"],
     ["unmatchedPolicy", "block"],
