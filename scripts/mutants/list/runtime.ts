@@ -282,8 +282,8 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "defect-throws-the-state-away",
     breaks: "A bug in the rules leaves a state behind that no journal gives.",
     rule: "I9",
-    find: `      this.#pending = undefined\n      this.#forget()\n      this.#host.defect(defect)`,
-    replace: `      this.#pending = undefined\n      this.#host.defect(defect)`,
+    find: `      this.#pending = undefined\n      this.#forget()\n      this.#host.defect(defect, this)`,
+    replace: `      this.#pending = undefined\n      this.#host.defect(defect, this)`,
     checks: [defect],
   }),
   actor({

@@ -67,6 +67,10 @@ export class StoreFile {
   countEvents(): number {
     return this.#db.prepare<[], number>(Reads.countEvents().sqlite).pluck().get() ?? 0
   }
+  countEventsOf({ tenant, workflowId }: WorkflowKey): number {
+    const count = this.#db.prepare<[string, string], number>(Reads.countEventsOf().sqlite).pluck()
+    return count.get(tenant, workflowId) ?? 0
+  }
 
   workflow(key: WorkflowKey): WorkflowRow | undefined {
     return this.#reader.workflowRow(key.tenant, key.workflowId)

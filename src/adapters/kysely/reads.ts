@@ -352,6 +352,16 @@ export const workflowKeys = (): Statement =>
 export const countEvents = (): Statement =>
   compile(query.selectFrom("journal").select((eb) => eb.fn.countAll<number>().as("count")))
 
+/** tenant, workflow_id. Looks at the whole journal: for a workflow that can't be walked. */
+export const countEventsOf = (): Statement =>
+  compile(
+    query
+      .selectFrom("journal")
+      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .where("tenant", "=", text)
+      .where("workflow_id", "=", text),
+  )
+
 /** tenant, workflow_id. */
 export const wakeOf = (): Statement =>
   compile(
