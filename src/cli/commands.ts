@@ -12,6 +12,7 @@ export interface CommandEntry {
 
 const definitions = "Definitions"
 const server = "The server and its store"
+const work = "Workflows"
 const shell = "This command"
 
 export const commands: ReadonlyArray<CommandEntry> = [
@@ -62,6 +63,60 @@ export const commands: ReadonlyArray<CommandEntry> = [
     summary: "end an API key now",
     section: server,
     load: async () => (await import("./commands/keysRevoke.ts")).keysRevoke,
+  },
+  {
+    name: "workflows list",
+    summary: "list workflows, newest first",
+    section: work,
+    load: async () => (await import("./commands/workflowsList.ts")).workflowsList,
+  },
+  {
+    name: "workflows show",
+    summary: "show one workflow: its tree, what it holds, what is left to spend",
+    section: work,
+    load: async () => (await import("./commands/workflowsShow.ts")).workflowsShow,
+  },
+  {
+    name: "workflows watch",
+    summary: "watch one workflow live, as a tree",
+    section: work,
+    load: async () => (await import("./commands/workflowsWatch.ts")).workflowsWatch,
+  },
+  {
+    name: "events",
+    summary: "print the events of a workflow, and follow them",
+    section: work,
+    load: async () => (await import("./commands/events.ts")).events,
+  },
+  {
+    name: "kill",
+    summary: "kill a workflow, a subtree or a session, for good",
+    section: work,
+    load: async () => (await import("./commands/kill.ts")).kill,
+  },
+  {
+    name: "handoffs reclaim",
+    summary: "take a claimed handoff back from its claimant",
+    section: work,
+    load: async () => (await import("./commands/handoffsReclaim.ts")).handoffsReclaim,
+  },
+  {
+    name: "handoffs withdraw",
+    summary: "withdraw an offer that nobody has claimed",
+    section: work,
+    load: async () => (await import("./commands/handoffsWithdraw.ts")).handoffsWithdraw,
+  },
+  {
+    name: "resolve",
+    summary: "say what became of a step whose outcome is unknown",
+    section: work,
+    load: async () => (await import("./commands/resolve.ts")).resolve,
+  },
+  {
+    name: "limits raise",
+    summary: "raise limits of a running workflow",
+    section: work,
+    load: async () => (await import("./commands/limitsRaise.ts")).limitsRaise,
   },
   {
     name: "completion",

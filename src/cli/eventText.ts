@@ -1,0 +1,81 @@
+/** Events of a journal for people: one line each, with nothing in it that an agent could drive a terminal with. */
+import type { JournalEvent } from "../machines/events.ts"
+import { fromMicros } from "../machines/ids.ts"
+import type { Style, Terminal } from "./Terminal.ts"
+import { cell } from "./table.ts"
+import { clockOf } from "./times.ts"
+
+type Body = JournalEvent["body"]
+
+/** `   3 12:00:00.000 handoff.offered  pr-42-root  scan-1 to scanner`. */
+export const eventLine = ({ seq, at, actor, body }: JournalEvent, terminal: Terminal): string => {
+  const style = styles[body._tag]
+  const type = body._tag.padEnd(width)
+  const shown = style === undefined ? type : terminal.paint(style, type)
+  const head = `${String(seq).padStart(5)} ${terminal.paint("dim", clockOf(at))} ${shown} ${cell(actor)}`
+  return `${head}  ${detailOf(body)}`.trimEnd()
+}
+
+const width = "resources.released".length
+
+const styles: { readonly [T in Body["_tag"]]?: Style } = {
+  "workflow.created": "green",
+  "session.completed": "green",
+  "session.failed": "red",
+  "handoff.reclaimed": "yellow",
+  "handoff.expired": "yellow",
+  killed: "red",
+  "limits.raised": "cyan",
+}
+
+const detailOf = (body: Body): string => {
+  switch (body._tag) {
+    case "workflow.created":
+      return `${body.workflow}, root ${body.sessionId} as ${body.role}`
+    case "handoff.offered":
+      return `${body.handoffId} to ${body.toRole}`
+    case "handoff.claimed":
+      return `${body.handoffId} by ${body.sessionId}, try ${body.generation}`
+    case "budget.reserved":
+      return `${fromMicros(body.cost)} and ${body.tokens} tokens for ${body.preparedRequestId}`
+    case "budget.returned":
+      return body.preparedRequestId
+    case "usage.settled":
+      return `${fromMicros(body.usage.cost)} of a refused proposal`
+    case "steps.proposed":
+      return body.steps.map(({ stepId, tool, status }) => `${stepId} ${tool} ${status}`).join(", ")
+    case "steps.resolved":
+      return (
+        body.steps.map(({ stepId, outcome, cost }) => `${stepId} ${outcome} for ${fromMicros(cost)}`).join(", ") +
+        (body.late === true ? ", late" : "") +
+        because(body.reason)
+      )
+    case "lease.renewed":
+      return body.handoffId
+    case "resources.released":
+      return body.resources.map(({ name, key }) => `${name} ${key}`).join(", ")
+    case "session.completed":
+      return `${body.sessionId}${ended(body.ends)}`
+    case "session.failed":
+      return `${body.sessionId}${ended(body.ends)}${because(body.reason)}`
+    case "handoff.reclaimed":
+      return `${body.handoffId} from ${body.sessionId}: ${body.status}, try ${body.generation}${because(body.reason)}`
+    case "handoff.withdrawn":
+      return `${body.handoffId}${because(body.reason)}`
+    case "handoff.expired":
+      return body.handoffId
+    case "killed":
+      return `${body.scope}${body.sessionId === null ? "" : ` ${body.sessionId}`}, ${body.killId}${ended(body.ends)}${because(body.reason)}`
+    case "limits.raised":
+      return `${body.role ?? "workflow"}: ${Object.entries(body.limits)
+        .map(([name, value]) => `${name} ${name === "maxCost" ? fromMicros(value) : value}`)
+        .join(", ")}`
+  }
+}
+
+const ended = (ends: string | undefined): string => (ends === undefined ? "" : `, the workflow is ${ends}`)
+const because = (reason: string | undefined): string =>
+  reason === undefined || reason === "" ? "" : ` (${cell(reason)})`
+
+/** Whether the event ended the workflow. */
+export const endsWorkflow = ({ body }: JournalEvent): boolean => "ends" in body && body.ends !== undefined
