@@ -59,6 +59,14 @@ const counters = {
   maxOpenHandoffs: (a: Account) => ({ used: a.openHandoffs, reserved: 0 }),
 } as const
 export type Counted = keyof typeof counters
+const counted: ReadonlyArray<Counted> = [
+  "maxSessions",
+  "maxActiveSessions",
+  "maxSteps",
+  "maxCost",
+  "maxTokens",
+  "maxOpenHandoffs",
+]
 
 const wireName: Record<keyof Limits, string> = {
   maxSessions: "max_sessions",
@@ -150,6 +158,23 @@ export const checkDepth = (state: State, role: string, depth: number): Refusal |
 
 export const limitsCost = (state: State, role: string): boolean =>
   state.limits.maxCost !== null || (state.roleLimits.get(role)?.maxCost ?? null) !== null
+
+/** The share that is left of each limit, 0 to 1: of the workflow's or of a role's, whichever is less. A limit of 0 has no share. */
+export const headroom = (state: State): ReadonlyMap<Counted, number> => {
+  const shares = new Map<Counted, number>()
+  const note = (limits: Limits | undefined, account: Account | undefined): void => {
+    for (const name of counted) {
+      const max = limits?.[name] ?? 0
+      if (max <= 0 || account === undefined) continue
+      const { used, reserved } = counters[name](account)
+      const share = Math.max(0, (max - used - reserved) / max)
+      shares.set(name, Math.min(share, shares.get(name) ?? 1))
+    }
+  }
+  note(state.limits, state.account)
+  for (const [role, account] of state.roleAccounts) note(state.roleLimits.get(role), account)
+  return shares
+}
 
 /** Room left under the strictest of the workflow's and the role's limit; null without one, never below 0. */
 export const remaining = (state: State, role: string, name: Counted): number | null => {

@@ -96,6 +96,11 @@ export class Actor {
     return this.#state?.deadlines.earliest(this.#state)?.at ?? null
   }
 
+  /** For a survey: how many wait, and the state, which must not be kept. */
+  glance(): { readonly depth: number; readonly state: State | undefined } {
+    return { depth: this.#mailbox.length, state: this.#state }
+  }
+
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -111,15 +116,9 @@ export class Actor {
   // ---- deciding ----
 
   #drain(): void {
-    const stages = this.#host.stages
-    if (stages === undefined) return this.#decideAll()
-    const { totals } = stages
-    const start = stages.now()
-    const encoded = totals.encode
-    for (const { since } of this.#mailbox) totals.mailbox += start - (since ?? start)
-    totals.commands += this.#mailbox.length
-    this.#decideAll()
-    totals.decide += stages.now() - start - (totals.encode - encoded)
+    const { stages, telemetry } = this.#host
+    telemetry?.turn(this.#mailbox.length)
+    return stages === undefined ? this.#decideAll() : stages.turn(this.#mailbox, () => this.#decideAll())
   }
 
   #decideAll(): void {
@@ -148,7 +147,7 @@ export class Actor {
       this.#again = this.#pending?.outcomes.map((outcome) => outcome.work).filter((other) => other !== work) ?? []
       this.#pending = undefined
       this.#forget()
-      this.#host.defect(defect)
+      this.#host.defect(defect, this)
       work.settle(fail("internal", "Deciding this failed. It is a bug in Handrail; nothing was written."), undefined)
       return true
     }
@@ -381,6 +380,11 @@ export class Actor {
     batch.snapshot = { seq: last.seq, hash: last.hash, text: JSON.stringify(takeSnapshot(state)) }
   }
 
+  /** Of the commands that wait for the batch in flight. */
+  watches() {
+    return this.#inFlight?.watches() ?? []
+  }
+
   /** What the journal says of the batch in flight. */
   appended(result: Appended): void {
     const batch = this.#inFlight
@@ -428,6 +432,7 @@ export class Actor {
       else again.push(work)
     }
     this.#mailbox = again.concat(this.#mailbox)
+    this.#host.telemetry?.redecided(again.length)
     if (result._tag === "exists") this.#existing(again, result)
     else this.#next()
   }

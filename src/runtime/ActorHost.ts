@@ -8,6 +8,7 @@ import type { Actor } from "./Actor.ts"
 import type { WorkflowError } from "./errors.ts"
 import type { StorageError } from "./Journal.ts"
 import type { Stages } from "./Stages.ts"
+import type { TelemetryService } from "./Telemetry.ts"
 
 export interface LoadedState {
   readonly state: State
@@ -19,6 +20,8 @@ export interface LoadedState {
 export interface ActorHost {
   /** Measures the stages of a command; undefined where nobody asked for it. */
   readonly stages: Stages | undefined
+  /** Is told of turns and of what is decided again; undefined where nobody watches. */
+  readonly telemetry: TelemetryService | undefined
   /** Epoch ms. */
   now(): number
   id<K extends keyof NewIds>(kind: K): NewIds[K]
@@ -42,7 +45,7 @@ export interface ActorHost {
   /** Events of the actor became durable. */
   announce(actor: Actor): void
   /** Something that must never happen has: for the log. */
-  defect(cause: unknown): void
+  defect(cause: unknown, actor: Actor): void
   /** The actor has nothing to do; it may be put away. */
   rested(actor: Actor): void
 }

@@ -7,6 +7,7 @@
 import type { Projection } from "../machines/projection.ts"
 import type { WorkflowError } from "./errors.ts"
 import type { Entry, Snapshot, StoredDefinition } from "./Journal.ts"
+import type { Watch } from "./Telemetry.ts"
 import type { Work } from "./Work.ts"
 
 export interface Outcome {
@@ -30,6 +31,13 @@ export class Batch {
   /** Answers everything in it: call once it is durable. */
   answer(): void {
     for (const { work, error, answer } of this.outcomes) work.settle(error, answer)
+  }
+
+  /** Of the commands in it that somebody watches. */
+  watches(): ReadonlyArray<Watch> {
+    return this.outcomes.flatMap(({ work }) =>
+      work._tag === "command" && work.watch !== undefined ? [work.watch] : [],
+    )
   }
 
   fail(error: WorkflowError): void {

@@ -10,6 +10,7 @@ import type { Actor } from "./Actor.ts"
 import type { Append, Journal, StorageError } from "./Journal.ts"
 import { StorageUnavailable } from "./Journal.ts"
 import { limits } from "./limits.ts"
+import type { TelemetryService } from "./Telemetry.ts"
 
 export interface CommitterOptions {
   readonly journal: Journal["Service"]
@@ -18,6 +19,7 @@ export interface CommitterOptions {
   /** Runs the task after the actors that are due to run have run. */
   readonly scheduleAfterActors: (task: () => void) => void
   readonly onGroup?: (size: number) => void
+  readonly telemetry?: TelemetryService | undefined
 }
 
 export class Committer {
@@ -80,8 +82,10 @@ export class Committer {
       if (group.length === 0) break
       this.#inFlight += 1
       this.#options.onGroup?.(group.length)
-      const { journal, run } = this.#options
-      run(journal.append(group)).addObserver((exit) => this.#written(actors, exit))
+      const { journal, run, telemetry } = this.#options
+      const append = journal.append(group)
+      const watched = telemetry?.group(append, () => actors.flatMap((actor) => actor.watches())) ?? append
+      run(watched).addObserver((exit) => this.#written(actors, exit))
     }
   }
 

@@ -27,6 +27,8 @@ import { Loader } from "./Loader.ts"
 import { limits } from "./limits.ts"
 import { Registry } from "./Registry.ts"
 import { StageClock, Stages, type StageTotals } from "./Stages.ts"
+import { type Survey, surveyOf } from "./Survey.ts"
+import { Telemetry, type Watch } from "./Telemetry.ts"
 import type { Settle } from "./Work.ts"
 
 /** What goes with a command beside its content. */
@@ -37,6 +39,15 @@ export interface Submission {
   /** Where the command's session is, when the caller knows. */
   readonly workflowId?: WorkflowId | undefined
   readonly birth?: { readonly rules: Rules; readonly text: string } | undefined
+}
+
+interface Gauges {
+  readonly actors: number
+  readonly waiting: number
+  readonly groups: number
+  readonly appends: number
+  /** Event streams that read from the journal. */
+  readonly readers: number
 }
 
 export interface GovernanceService {
@@ -57,7 +68,9 @@ export interface GovernanceService {
   readonly journal: Journal["Service"]
   readonly loader: Loader
   /** Figures for people who watch it. */
-  gauges(): { readonly actors: number; readonly waiting: number; readonly groups: number; readonly appends: number }
+  gauges(): Gauges
+  /** What the live workflows have open, and how near they are to their limits. */
+  readonly survey: Effect.Effect<Survey>
   /** Microseconds by stage since the start, and how many commands they are of; undefined without a `StageClock`. */
   stages(): StageTotals | undefined
   readonly close: Effect.Effect<void>
@@ -71,7 +84,9 @@ export class Governance extends Context.Service<Governance, GovernanceService>()
 }
 
 const make = Effect.gen(function* () {
-  const journal = yield* Journal
+  const telemetry = yield* Telemetry
+  const store = yield* Journal
+  const journal = telemetry?.journal(store) ?? store
   const clock = yield* Clock.Clock
   const scheduler = yield* Scheduler.Scheduler
   const id = yield* makeIds
@@ -94,9 +109,11 @@ const make = Effect.gen(function* () {
       counts.groups += 1
       counts.appends += size
     },
+    telemetry,
   })
   const host: ActorHost = {
     stages,
+    telemetry,
     now: () => clock.currentTimeMillisUnsafe(),
     id,
     hash: sha256Hex,
@@ -119,8 +136,9 @@ const make = Effect.gen(function* () {
       for (const notify of readers.get(readerKey(actor.tenant, actor.workflowId)) ?? []) notify()
       noteDeadline(actor)
     },
-    defect: (cause) => {
-      runFork(Effect.logError("A command failed with a defect", cause))
+    defect: (cause, { tenant, workflowId }) => {
+      const logged = Effect.logError("A command failed with a defect", cause)
+      runFork(Effect.annotateLogs(logged, { tenant, workflowId }))
     },
     rested: (actor) => {
       if (!actor.hasWorkflow) registry.putAway(actor)
@@ -156,10 +174,12 @@ const make = Effect.gen(function* () {
 
   const submit: GovernanceService["submit"] = (command, submission, told) => {
     const { tenant, actor, key, birth } = submission
-    const settle = admit(told)
+    const watch = telemetry?.command(command, submission)
+    const settle = admit(watch === undefined ? told : watching(watch, told))
     if (settle === undefined) return
     const fingerprint = key === undefined ? "" : sha256Hex(canonicalJson(command))
-    const enqueue = (workflowId: WorkflowId): void =>
+    const enqueue = (workflowId: WorkflowId): void => {
+      watch?.located(workflowId)
       registry.actor(tenant, workflowId).submit({
         _tag: "command",
         command,
@@ -171,7 +191,9 @@ const make = Effect.gen(function* () {
         tries: 0,
         archive: undefined,
         readBack: false,
+        watch,
       })
+    }
     const workflowId = workflowOf(command) ?? submission.workflowId ?? locatedOf(registry, tenant, command)
     if (workflowId !== undefined) return enqueue(workflowId)
     const sessionId = sessionOf(command)
@@ -207,9 +229,10 @@ const make = Effect.gen(function* () {
 
   const query: GovernanceService["query"] = <A>(tenant: Tenant, workflowId: WorkflowId, read: (state: State) => A) =>
     Effect.callback<A, WorkflowError>((resume) => {
-      const settle = admit((error, answer) =>
-        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error)),
-      )
+      const told: Settle = (error, answer) =>
+        resume(error === undefined ? Effect.succeed(answer as A) : Effect.fail(error))
+      const watch = telemetry?.query()
+      const settle = admit(watch === undefined ? told : watching(watch, told))
       if (settle === undefined) return
       registry
         .actor(tenant, workflowId)
@@ -312,7 +335,8 @@ const make = Effect.gen(function* () {
     journal,
     loader,
     stages: () => (stages === undefined ? undefined : { ...stages.totals }),
-    gauges: () => ({ actors: registry.size, ...counts }),
+    gauges: () => ({ actors: registry.size, ...counts, readers: openReaders.size }),
+    survey: surveyOf(() => registry.actors()),
     close,
   })
 })
@@ -328,6 +352,13 @@ const locatedOf = (registry: Registry, tenant: Tenant, command: Command): Workfl
   const sessionId = sessionOf(command)
   return sessionId === undefined ? undefined : registry.locate(tenant, sessionId)
 }
+
+const watching =
+  (watch: Watch, told: Settle): Settle =>
+  (error, answer) => {
+    watch.settled(error, answer)
+    told(error, answer)
+  }
 
 /** Notes where a new session is, so that its first command need not ask the store. */
 const remembering = (

@@ -41,6 +41,10 @@ export class Registry {
     return this.#actors.get(keyOf(tenant, workflowId))
   }
 
+  actors(): Iterable<Actor> {
+    return this.#actors.values()
+  }
+
   forEach(visit: (actor: Actor) => void): void {
     for (const actor of this.#actors.values()) visit(actor)
   }

@@ -25,6 +25,11 @@ type Own<K extends "offer" | "preflight" | "propose" | "receipt" | "release" | "
   "sessionId"
 >
 
+/** As another `Session` has it. */
+type Opened = Pick<Session, "workflowId" | "sessionId" | "role" | "agent" | "parentSessionId" | "stateVersion"> & {
+  readonly handoff: HandoffGrant | null
+}
+
 export class Session {
   readonly workflowId: string
   readonly sessionId: string
@@ -36,7 +41,7 @@ export class Session {
   readonly #client: Client
   #stateVersion: number
 
-  constructor(client: Client, opened: Pick<SessionOpened, keyof SessionOpened & keyof SessionView>) {
+  constructor(client: Client, opened: Opened | Pick<SessionOpened, keyof SessionOpened & keyof SessionView>) {
     this.#client = client
     this.workflowId = opened.workflowId
     this.sessionId = opened.sessionId

@@ -4,6 +4,7 @@
  * Off unless a clock is provided: two readings for each command would cost a part of what they measure.
  */
 import { Context } from "effect"
+import type { Work } from "./Work.ts"
 
 /** A clock in microseconds; undefined switches the profile off. */
 export const StageClock = Context.Reference<(() => number) | undefined>("handrail/runtime/StageClock", {
@@ -28,5 +29,16 @@ export class Stages {
 
   constructor(now: () => number) {
     this.now = now
+  }
+
+  /** One turn of an actor that decides these requests. */
+  turn(mailbox: ReadonlyArray<Pick<Work, "since">>, decideAll: () => void): void {
+    const { totals } = this
+    const start = this.now()
+    const encoded = totals.encode
+    for (const { since } of mailbox) totals.mailbox += start - (since ?? start)
+    totals.commands += mailbox.length
+    decideAll()
+    totals.decide += this.now() - start - (totals.encode - encoded)
   }
 }

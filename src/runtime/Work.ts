@@ -4,6 +4,7 @@ import type { Archive } from "../machines/projection.ts"
 import type { Rules } from "../machines/rules.ts"
 import type { State } from "../machines/state.ts"
 import type { WorkflowError } from "./errors.ts"
+import type { Watch } from "./Telemetry.ts"
 
 /** Called exactly once, with an error or an answer. */
 export type Settle = (error: WorkflowError | undefined, answer: unknown) => void
@@ -29,6 +30,8 @@ export interface CommandWork extends Common {
   readonly fingerprint: string
   /** The compiled definition of a `createRoot`. */
   readonly birth: { readonly rules: Rules; readonly text: string } | undefined
+  /** Undefined where nobody watches. */
+  readonly watch?: Watch | undefined
 }
 
 export interface QueryWork extends Common {

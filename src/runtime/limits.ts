@@ -21,6 +21,8 @@ export const limits = {
   /** An actor that did nothing for this long is put away. */
   idleMs: 60_000,
   sweepMs: 10_000,
+  /** Live workflows that a survey looks at before it lets commands through. */
+  surveyStride: 256,
   /** Events that one read of the journal returns. */
   eventPage: 256,
   /** Rows that one page of a listing may hold. */

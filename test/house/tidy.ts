@@ -31,7 +31,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   machines: /^(xstate|effect(\/[A-Z]\w*)?)$/,
   definition: /^(yaml|ajv(\/.+)?|effect(\/.+)?|node:crypto)$/,
   runtime: /^effect(\/.+)?$/,
-  adapters: /^(effect(\/.+)?|kysely(\/.+)?|better-sqlite3|pg|node:.+|#.+)$/,
+  adapters: /^(effect(\/.+)?|kysely(\/.+)?|better-sqlite3|pg|@opentelemetry\/api|node:.+|#.+)$/,
   sdk: /^(effect(\/.+)?|node:.+)$/,
   testing: /^(effect(\/.+)?|fast-check|node:.+)$/,
   cli: /^(effect(\/.+)?|node:.+)$/,

@@ -9,6 +9,8 @@ import { Effect, Schema } from "effect"
 import { SessionId, Tenant, WorkflowId } from "../../../machines/ids.ts"
 import type { EmbeddedClient } from "../../../runtime/EmbeddedClient.ts"
 import { fail, fromStorage, WorkflowError } from "../../../runtime/errors.ts"
+import { Observability } from "../../telemetry/Observability.ts"
+import type { RequestWatch } from "../../telemetry/RequestWatch.ts"
 import { openApiDocument } from "../api/openapi.ts"
 import { Authenticator, type Holder } from "../auth/Authenticator.ts"
 import type { Keys } from "../auth/Keys.ts"
@@ -24,7 +26,7 @@ import { type Actor, Authorizer } from "./authorize.ts"
 import { HttpProblem, readJson } from "./body.ts"
 import { type Cors, corsHeaders, isPreflight, preflight } from "./cors.ts"
 import { answerFetch } from "./fetchHandler.ts"
-import { type Figures, gaugesText } from "./gauges.ts"
+import type { Figures } from "./gauges.ts"
 import { type Context, type OperationId, operations, seqOf } from "./operations.ts"
 import type { Incoming, Reply } from "./Request.ts"
 import { answered, headless, refused, streamHeaders } from "./replies.ts"
@@ -67,11 +69,13 @@ export interface HttpOptions {
   readonly slowReaderMs?: number
   /** Event streams at once. Default 20,000. */
   readonly maxStreams?: number
+  /** Counts, traces and logs what is asked, and gives the text of `/metrics`. Give it to the runtime too. */
+  readonly observability?: Observability
   /** Told of every answered request. Must not throw. */
   readonly observe?: (observation: Observation) => void
   /** Told of every defect. Must not throw. */
   readonly onDefect?: (error: unknown) => void
-  /** The text of `/metrics`. Default: a few gauges. */
+  /** The text of `/metrics`. Default: what `observability` has counted, or only what is known without counting. */
   readonly metrics?: (figures: Figures) => string | Promise<string>
   /** Epoch ms; for tests. */
   readonly now?: () => number
@@ -106,7 +110,7 @@ export class HttpApp {
     this.#limiter = rate === false ? undefined : new RateLimiter(rate)
     this.#feeds = new Feeds(options.runtime.host)
     this.#service = {
-      metrics: () => (options.metrics ?? gaugesText)(this.figures()),
+      metrics: () => this.#metrics(),
       ready: () => this.#ready(),
       document: openApiDocument,
     }
@@ -142,37 +146,49 @@ export class HttpApp {
   /** Answers a request. Never rejects. */
   async answer(incoming: Incoming): Promise<Reply> {
     const started = performance.now()
-    const seen: Seen = { route: undefined, holder: undefined, actor: undefined, params: {} }
+    const seen: Seen = { route: undefined, holder: undefined, actor: undefined, params: {}, watch: undefined }
     this.#underWay += 1
     let reply: Reply
     let code: string | undefined
     try {
       reply = await this.#route(incoming, seen)
     } catch (error) {
-      if (!(error instanceof WorkflowError) && !(error instanceof HttpProblem)) this.#options.onDefect?.(error)
+      if (!(error instanceof WorkflowError) && !(error instanceof HttpProblem)) this.#defect(error)
       const said = error instanceof HttpProblem ? error.problem : problemOf(error)
       reply = refused(said, error instanceof HttpProblem ? error.headers : {})
       code = said.code
     }
     this.#underWay -= 1
     if (this.#underWay === 0) this.#idle?.()
-    const { cors, observe } = this.#options
+    const { cors } = this.#options
     if (cors !== undefined) reply = { ...reply, headers: { ...reply.headers, ...corsHeaders(cors, incoming) } }
     if (incoming.method === "HEAD" && !(reply.body instanceof EventStream)) reply = headless(reply)
-    observe?.({
-      operation: seen.route?.id as OperationId | undefined,
-      method: incoming.method,
-      status: reply.status,
-      code,
-      tenant: seen.holder?.tenant,
-      keyId: seen.holder?.keyId,
-      actor: seen.actor?.name,
-      workflowId: seen.params.workflow_id,
-      sessionId: seen.params.session_id,
-      traceparent: incoming.header("traceparent"),
-      durationMs: performance.now() - started,
-    })
+    this.#observe(incoming, reply.status, code, seen, performance.now() - started)
     return reply
+  }
+
+  #defect(error: unknown): void {
+    this.#options.observability?.defect(error)
+    this.#options.onDefect?.(error)
+  }
+
+  #observe(incoming: Incoming, status: number, code: string | undefined, seen: Seen, durationMs: number): void {
+    const { observe, observability } = this.#options
+    if (observe === undefined && observability === undefined) return
+    const { method } = incoming
+    const operation = seen.route?.id as OperationId | undefined
+    const by = { tenant: seen.holder?.tenant, keyId: seen.holder?.keyId, actor: seen.actor?.name }
+    const about = { workflowId: seen.params.workflow_id, sessionId: seen.params.session_id }
+    const answered = { operation, method, status, code, ...by, ...about, durationMs }
+    seen.watch?.answered(status, code)
+    observability?.answered({ ...answered, trace: seen.watch?.trace })
+    observe?.({ ...answered, traceparent: incoming.header("traceparent") })
+  }
+
+  #metrics(): string | Promise<string> {
+    const { metrics, observability, runtime } = this.#options
+    if (metrics !== undefined) return metrics(this.figures())
+    return (observability ?? new Observability()).text(runtime.host, this.figures())
   }
 
   /**
@@ -209,6 +225,14 @@ export class HttpApp {
     const { route, params } = matched
     seen.route = route
     seen.params = params
+    const { workflow_id: workflowId, session_id: sessionId } = params
+    const traceparent = incoming.header("traceparent")
+    seen.watch = this.#options.observability?.request({ method, route: route.path, traceparent, workflowId, sessionId })
+    const enter = () => this.#enter(incoming, route, params, seen)
+    return seen.watch === undefined ? enter() : seen.watch.within(enter)
+  }
+
+  async #enter(incoming: Incoming, route: Route, params: Readonly<Record<string, string>>, seen: Seen): Promise<Reply> {
     if (this.isStopping && route.access !== "open") throw fail("overloaded", "This server is stopping. Try again.", {})
     const holder = await this.#holder(incoming, route)
     seen.holder = holder
@@ -375,6 +399,7 @@ interface Seen {
   holder: Holder | undefined
   actor: Actor | undefined
   params: Readonly<Record<string, string>>
+  watch: RequestWatch | undefined
 }
 
 /** Whoever asks for what anybody may. */
