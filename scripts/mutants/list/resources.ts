@@ -11,6 +11,7 @@ const evolveHandoffs = inFile("src/machines/evolve/handoffs.ts")
 const cascade = inFile("src/machines/cascade.ts")
 const needs = inFile("src/machines/decide/needs.ts")
 const state = inFile("src/machines/state.ts")
+const idle = { file: "test/machines/idle.test.ts" }
 const guarded = { file: "test/machines/guards.test.ts" }
 
 export const resourceMutants: ReadonlyArray<Mutant> = [
@@ -276,7 +277,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `return !state.resourcesForgotten && state.sessions.has(command.sessionId)`,
     replace: `return state.sessions.has(command.sessionId)`,
-    checks: [{ file: "test/runtime/idle.test.ts" }, contract],
+    checks: [idle],
   }),
   needs({
     name: "counters-read-back-at-a-claim",
@@ -284,7 +285,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6",
     find: `handoff.generation === 1 && !state.resourcesForgotten`,
     replace: `handoff.generation === 1`,
-    checks: [{ file: "test/runtime/idle.test.ts" }, contract],
+    checks: [idle],
   }),
   holdings({
     name: "counters-recalled-in-the-event",
@@ -292,7 +293,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I9",
     find: `fence: row?.fence ?? 0,`,
     replace: `fence: 0,`,
-    checks: [{ file: "test/runtime/idle.test.ts" }, contract],
+    checks: [idle],
   }),
   holdings({
     name: "held-resource-is-put-away",
@@ -300,7 +301,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§6, I4",
     find: `    state.idle.delete(key)\n    return held`,
     replace: `    return held`,
-    checks: [{ file: "test/runtime/idle.test.ts" }, contract],
+    checks: [idle],
   }),
   state({
     name: "free-resources-are-bounded",
@@ -308,7 +309,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     rule: "§10",
     find: `  if (state.idle.size <= bounds.idleResources) return []`,
     replace: `  if (state.idle.size <= 1_000_000_000) return []`,
-    checks: [{ file: "test/runtime/idle.test.ts" }, contract],
+    checks: [idle],
   }),
   receipts({
     name: "receipt-of-another",

@@ -7,6 +7,7 @@ const link = inFile("src/sdk/SessionLink.ts")
 const runner = inFile("src/sdk/ToolRunner.ts")
 
 const beats = { file: "test/sdk/heartbeats.test.ts" }
+const linked = { file: "test/sdk/link.test.ts" }
 const kill = { file: "test/sdk/kill.test.ts" }
 const replay = { file: "test/sdk/replay.test.ts" }
 const resume = { file: "test/sdk/resume.test.ts" }
@@ -43,7 +44,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `life.onEnd((why) => controller.abort(why))`,
     replace: `life.onEnd(() => {})`,
-    checks: [kill],
+    checks: [linked],
   }),
   life({
     name: "kill-aborts-the-session-signal",
@@ -51,7 +52,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `    if (abort) this.#controller.abort(why)\n`,
     replace: "",
-    checks: [kill],
+    checks: [linked],
   }),
   life({
     name: "first-end-counts",
@@ -75,7 +76,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§8",
     find: `new Set(["killed", "handoff.reclaimed", "session.failed"])`,
     replace: `new Set(["handoff.reclaimed", "session.failed"])`,
-    checks: [kill],
+    checks: [linked],
   }),
   link({
     name: "hears-of-its-reclaim",
@@ -83,7 +84,15 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§4, §8",
     find: `new Set(["killed", "handoff.reclaimed", "session.failed"])`,
     replace: `new Set(["killed", "session.failed"])`,
-    checks: [kill, replay],
+    checks: [linked],
+  }),
+  link({
+    name: "hears-of-its-parents-failure",
+    breaks: "A child does not hear that its parent gave up until it asks for something.",
+    rule: "§3, §8",
+    find: `new Set(["killed", "handoff.reclaimed", "session.failed"])`,
+    replace: `new Set(["killed", "handoff.reclaimed"])`,
+    checks: [linked],
   }),
   link({
     name: "one-key-for-all-tries",
