@@ -162,6 +162,22 @@ describe("a limit", () => {
     expect(talkative.state.account).toMatchObject({ tokensUsed: 9, tokensReserved: 0 })
   })
 
+  it("has room for the calls of a prepared request as far as that has reserved it (I3)", () => {
+    const scene = new Scene(team({ limits: { maxCost: 1_000_000, maxTokens: 10 } }))
+    const prepare = { _tag: "preflight", sessionId: "root", estimatedCost: 0.8, estimatedTokens: 8 }
+    expect(scene.say(prepare)).toMatchObject({ preparedRequestId: "prepared1", remaining: { cost: 0.2, tokens: 2 } })
+    const propose = (estimatedCost: number, estimatedTokens: number) =>
+      scene.say({
+        _tag: "propose",
+        sessionId: "root",
+        preparedRequestId: "prepared1",
+        calls: [{ tool: "work", estimatedCost, estimatedTokens }],
+      })
+    expect([propose(1.1, 1), propose(0.1, 11)]).toEqual(["limit_exceeded", "limit_exceeded"])
+    expect(propose(1, 10)).toMatchObject({ steps: [{ status: "admitted" }] })
+    expect(scene.state.account).toMatchObject({ costReserved: 1_000_000, tokensReserved: 10 })
+  })
+
   it("of depth binds the workflow and the role (I2)", () => {
     for (const more of [{ limits: { maxDepth: 1 } }, { devLimits: { maxDepth: 1 } }]) {
       const scene = new Scene(team(more))

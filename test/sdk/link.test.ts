@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest"
 import type { Handrail } from "../../src/sdk/Handrail.ts"
 import type { Settings } from "../../src/sdk/options.ts"
 import { SessionLink } from "../../src/sdk/SessionLink.ts"
-import { gate, governance, lead, openRuntime, workflowYaml } from "./fixtures.ts"
+import { errorOf, gate, governance, lead, openRuntime, workflowYaml } from "./fixtures.ts"
 
 const linked = (runtime: Handrail, sessionId: string, workflow: object): SessionLink => {
   const settings = { runtime, agent: sessionId, sessionId, maxRetries: 0, workflow: { workflowId: "w1", ...workflow } }
@@ -64,4 +64,17 @@ test("a kill aborts the session's signal and that of each tool that runs", async
   expect([session.signal.aborted, running?.aborted]).toEqual([true, true])
   done.open()
   await call
+})
+
+test("what a tool that was left behind says in the end is reported", async () => {
+  const runtime = await openRuntime()
+  const late = gate()
+  const session = lead(runtime, governance(), { hurry: () => late.opened })
+  await errorOf(session.tools.hurry())
+  const unresolved = async () => (await session.getState()).steps.length
+  expect(await unresolved()).toBe(1)
+  late.open()
+  // Nobody waits for the report, so it is looked for, with patience, but not for ever.
+  for (let turn = 0; turn < 1000 && (await unresolved()) > 0; turn++) await new Promise((next) => setImmediate(next))
+  expect(await unresolved()).toBe(0)
 })

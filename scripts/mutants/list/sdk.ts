@@ -140,7 +140,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     rule: "§5",
     find: `if (end._tag === "left") this.#reportWhenDone(`,
     replace: `if (end._tag === "left" && isLate === null) this.#reportWhenDone(`,
-    checks: [tools],
+    checks: [linked],
   }),
   runner({
     name: "queued-place-is-given-up",
