@@ -36,8 +36,8 @@ export interface Benchmark {
   readonly kind: "floor" | "system"
   /** What it runs on, for `--store`; absent where it needs no store. */
   readonly store?: Store
-  /** One of the peers, which are measured where `--peers` asks for them. */
-  readonly isPeer?: boolean
+  /** Measured only where this option asks for it: what users would pick instead, and what goes through a socket. */
+  readonly needs?: "peers" | "http"
   /** What the ratio compares: system ÷ floor of this figure. */
   readonly headline: Line
   readonly ratioTarget?: Target

@@ -12,6 +12,7 @@ import {
   type Store,
   type Target,
 } from "./benchmark.ts"
+import { httpBenchmarks } from "./benchmarksHttp.ts"
 import { peerBenchmarks } from "./benchmarksPeers.ts"
 import { postgresBenchmarks } from "./benchmarksPostgres.ts"
 import { lifecyclesAlone, lifecyclesInGroups, rows } from "./floor.ts"
@@ -32,6 +33,7 @@ export const benchmarks: readonly Benchmark[] = [
   history(),
   kill(),
   ...postgresBenchmarks,
+  ...httpBenchmarks,
   ...peerBenchmarks,
   floor("floor.fdatasync", "appends_per_s", "appends/s", (dir, seconds) => appendAndSync(dir, seconds)),
   floor("floor.sqlite.1", "rows_per_s", "rows/s", (dir, seconds) => rows(dir, 1, seconds), "sqlite"),

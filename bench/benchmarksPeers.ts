@@ -36,7 +36,7 @@ function benchmark(
     name: `peers.${peer}.${name}`,
     kind: "system",
     store: "postgres",
-    isPeer: true,
+    needs: "peers",
     headline: lifecyclesPerSecond,
     others: lines,
     maxRounds: 5,

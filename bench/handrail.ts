@@ -13,6 +13,7 @@ import {
   type StageTotals,
 } from "handrail/effect"
 import { birth, type Command, decide, decideBirth, emptyArchive, evolve, type State, Tenant } from "handrail/machines"
+import { serve } from "./handrailHttp.ts"
 import type { Contest, Opened, Place, Subject } from "./subject.ts"
 
 const workflowYaml = `
@@ -293,4 +294,4 @@ const contest = async (place: Place, runtimes: number, claimants: number): Promi
   }
 }
 
-export const handrail: Subject = { name: "handrail", open, rules, history, killTree, contest }
+export const handrail: Subject = { name: "handrail", open, rules, history, killTree, contest, serve }

@@ -34,7 +34,7 @@ async function main(argv: readonly string[], subject: Subject | undefined): Prom
 
 async function measure(options: Options, subject: Subject | undefined): Promise<number> {
   const chosen = benchmarks.filter((benchmark) => isWanted(benchmark, options))
-  if (chosen.some(({ isPeer }) => isPeer)) {
+  if (chosen.some(({ needs }) => needs === "peers")) {
     const missing = installPeers((text) => process.stderr.write(`bench: ${text}\n`))
     if (missing !== undefined) {
       process.stderr.write(`bench: ${missing}\n`)

@@ -12,6 +12,8 @@ export interface Options {
   readonly stores: readonly Store[]
   /** Whether the peers are measured too: they are a package of their own, which is installed when it is missing. */
   readonly peers: boolean
+  /** Only what goes through a socket. */
+  readonly http: boolean
   readonly quick: boolean
   /** Length of one measured slice. */
   readonly seconds: number
@@ -40,6 +42,7 @@ Measures the runtime and the floors beneath it in turn, in one run, and prints m
   --json FILE     write every figure under its stable name (see BENCHMARKS.md)
   --store NAME    only what runs on this store (${allStores.join(", ")}); may be repeated
   --peers         also what a user would pick instead, on Postgres; installs bench/peers when it is missing
+  --http          only what goes through a socket: the HTTP API, and event streams
   --only NAME     only this benchmark, or those whose name begins so (sqlite, floor.promise); may be repeated
   --quick         slices of ${quickly.seconds} s and ${quickly.rounds} rounds, a shorter history: to see that it runs, not to quote
   --seconds N     length of one measured slice (${usual.seconds}); the warm-up comes on top
@@ -58,14 +61,14 @@ export function parse(argv: readonly string[], benchmarks: readonly Benchmark[])
   const only: string[] = []
   const stores: Store[] = []
   const flags: { json?: string; seconds?: number; rounds?: number; dir?: string } = {}
-  const switches = { quick: false, peers: false }
+  const switches = { quick: false, peers: false, http: false }
   const mistake = (message: string): Parsed => ({ kind: "mistake", message })
   for (let at = 0; at < argv.length; at++) {
     const [flag = "", inline] = splitFlag(argv[at] ?? "")
     if (flag === "--help" || flag === "-h") return { kind: "help" }
-    if (flag === "--quick" || flag === "--peers") {
+    if (flag === "--quick" || flag === "--peers" || flag === "--http") {
       if (inline !== undefined) return mistake(`${flag} takes no value`)
-      switches[flag === "--quick" ? "quick" : "peers"] = true
+      switches[flag === "--quick" ? "quick" : flag === "--peers" ? "peers" : "http"] = true
       continue
     }
     if (!["--json", "--only", "--store", "--seconds", "--rounds", "--dir"].includes(flag)) {
@@ -88,10 +91,11 @@ export function parse(argv: readonly string[], benchmarks: readonly Benchmark[])
     rounds: flags.rounds ?? base.rounds,
     dir: flags.dir ?? tmpdir(),
   }
+  if (switches.peers && switches.http) return mistake("--peers and --http are measured one after the other")
   if (switches.peers && stores.length > 0 && !stores.includes("postgres")) return mistake("the peers run on Postgres")
   return benchmarks.some((benchmark) => isWanted(benchmark, options))
     ? { kind: "run", options }
-    : mistake("--store and --only together leave nothing to measure; the peers need --peers")
+    : mistake("--store and --only together leave nothing to measure; the peers need --peers, http needs --http")
 
   /** Says what is wrong with the value, if anything is: now, rather than after minutes of measuring. */
   function take(flag: string, value: string): string | undefined {
@@ -129,8 +133,8 @@ export function parse(argv: readonly string[], benchmarks: readonly Benchmark[])
   }
 }
 
-export function isWanted({ name, store, isPeer = false }: Benchmark, { only, stores, peers }: Options): boolean {
-  if (isPeer && !peers) return false
+export function isWanted({ name, store, needs }: Benchmark, { only, stores, peers, http }: Options): boolean {
+  if (http ? needs !== "http" : needs === "http" || (needs === "peers" && !peers)) return false
   return isChosen(name, only) && (stores.length === 0 || (store !== undefined && stores.includes(store)))
 }
 

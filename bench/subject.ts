@@ -4,6 +4,7 @@
  * `handrail.ts` implements `Subject`; the frame opens it in a fresh directory for every round, takes every time itself
  * and closes it. A capability that is absent is a benchmark that is left out, never one that fails.
  */
+import type { Address } from "./http/protocol.ts"
 import { latencies, percentile, type Sample, warmUpSeconds } from "./measure.ts"
 
 /** A new store, and where it is: the directory or the schema is empty and belongs to whoever opens it. */
@@ -33,6 +34,9 @@ export interface Subject {
 
   /** That many claimants of one handoff, spread over that many runtimes on one store. */
   contest?(place: Place, runtimes: number, claimants: number): Promise<Contest>
+
+  /** The HTTP API on a free port, over a new store on SQLite. */
+  serve?(dir: string): Promise<Served>
 }
 
 export interface Opened {
@@ -70,6 +74,13 @@ export interface Tree {
 export interface Contest {
   /** Ends what the contest before left, offers one handoff and answers the claims of it: each resolves with whether it won. */
   next(): Promise<ReadonlyArray<() => Promise<boolean>>>
+  close(): Promise<void>
+}
+
+export interface Served {
+  readonly address: Address
+  /** A workflow to watch, made on the first call: its sequence as of now, and a command that adds to it and answers where to. */
+  watch(): Promise<{ readonly workflowId: string; readonly after: number; commit(): Promise<number> }>
   close(): Promise<void>
 }
 
