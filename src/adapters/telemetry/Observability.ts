@@ -14,7 +14,7 @@ import { CommandWatch } from "./CommandWatch.ts"
 import { exposition } from "./exposition.ts"
 import { type Answered, HttpMetrics } from "./HttpMetrics.ts"
 import { Log, type LogOptions, thrown } from "./Log.ts"
-import { type RequestStart, RequestWatch } from "./RequestWatch.ts"
+import { idIn, type RequestStart, RequestWatch } from "./RequestWatch.ts"
 import { RuntimeMetrics, verdictOf } from "./RuntimeMetrics.ts"
 import { figuresOf, type Hosted, type ServerFigures, Surveyor } from "./readings.ts"
 import { TracedClient } from "./TracedClient.ts"
@@ -78,14 +78,10 @@ export class Observability implements TelemetryService {
     this.#http.answered(request)
     const log = this.#log
     if (log === undefined) return
-    const { operation, durationMs, trace, ...fields } = request
+    const { operation = "none", durationMs, trace, workflowId, sessionId, ...fields } = request
     const level = request.status === 500 ? "error" : request.status > 500 ? "warn" : "debug"
-    const line = {
-      ...fields,
-      operation: operation ?? "none",
-      durationMs: Math.round(durationMs * 1000) / 1000,
-      ...trace,
-    }
+    const about = { workflowId: idIn(workflowId), sessionId: idIn(sessionId) }
+    const line = { ...fields, ...about, operation, durationMs: Math.round(durationMs * 1000) / 1000, ...trace }
     if (level === "warn") log.seldom(`http ${request.code}`, level, "request failed", line)
     else log.line(level, level === "error" ? "request failed" : "request", line)
   }

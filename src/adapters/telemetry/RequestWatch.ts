@@ -1,14 +1,20 @@
 /** One HTTP request under watch: the span between the caller's, that its `traceparent` names, and those of its commands. */
-import type { Tracer } from "effect"
+import { Schema, type Tracer } from "effect"
+import { SessionId } from "../../machines/ids.ts"
 import type { Fields } from "./Log.ts"
 import type { Tracing } from "./Tracing.ts"
 import { readTraceparent } from "./traceparent.ts"
+
+const isId = Schema.is(SessionId)
+/** A path may hold anything; what is no id is nobody's, and is left out. */
+export const idIn = (text: string | undefined): string | undefined => (isId(text) ? text : undefined)
 
 export interface RequestStart {
   readonly method: string
   /** With `:name` for a parameter. */
   readonly route: string
   readonly traceparent: string | undefined
+  /** Of the path, as they were sent. */
   readonly workflowId: string | undefined
   readonly sessionId: string | undefined
 }
@@ -29,8 +35,8 @@ export class RequestWatch {
       attributes: {
         "http.request.method": method,
         "http.route": route,
-        "handrail.workflow_id": workflowId,
-        "handrail.session_id": sessionId,
+        "handrail.workflow_id": idIn(workflowId),
+        "handrail.session_id": idIn(sessionId),
       },
     })
   }
