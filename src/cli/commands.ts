@@ -65,6 +65,30 @@ export const commands: ReadonlyArray<CommandEntry> = [
     load: async () => (await import("./commands/keysRevoke.ts")).keysRevoke,
   },
   {
+    name: "verify",
+    summary: "verify the hash chains of a store and all that follows from them",
+    section: server,
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
+    name: "export",
+    summary: "write a workflow's journal as lines of JSON",
+    section: server,
+    load: async () => (await import("./commands/export.ts")).exportCommand,
+  },
+  {
+    name: "import",
+    summary: "put an exported workflow into a store",
+    section: server,
+    load: async () => (await import("./commands/import.ts")).importCommand,
+  },
+  {
+    name: "doctor",
+    summary: "check store, migrations, clock, disk, keys and versions",
+    section: server,
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
     name: "workflows list",
     summary: "list workflows, newest first",
     section: work,

@@ -47,16 +47,20 @@ export const withClient = async <A>(
   }
 }
 
-const open = async (input: Input, terminal: Terminal): Promise<Client> => {
-  const { env } = terminal
+/** The server's address, unless a store is meant. */
+export const serverOf = (input: Input, { env }: Terminal): string | undefined => {
   if (input.flag("url") && input.flag("store")) throw new UsageError("--url and --store exclude each other")
-  const url = input.text("url") ?? (input.flag("store") ? undefined : env.HANDRAIL_URL)
+  return input.text("url") ?? (input.flag("store") ? undefined : env.HANDRAIL_URL)
+}
+
+const open = async (input: Input, terminal: Terminal): Promise<Client> => {
+  const url = serverOf(input, terminal)
   if (url === undefined) {
     const choice = chosenStore(input, terminal)
     const { Handrail } = await import("../sdk/Handrail.ts")
     return Handrail.open({ ...choice, tenant: input.text("tenant") ?? "default" })
   }
-  const apiKey = keyOf(input, env)
+  const apiKey = keyOf(input, terminal.env)
   const { Handrail } = await import("../sdk/Handrail.ts")
   return Handrail.connect({ url, apiKey })
 }

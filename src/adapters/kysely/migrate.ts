@@ -53,8 +53,11 @@ class ImmediateDialect extends SqliteDialect {
   }
 }
 
+/** Every migration that this version knows. */
+export const knownMigrations = (): ReadonlyArray<string> => Object.keys(migrations(has))
+
 /** The migrations that the file has had; empty for a new one. */
-const executed = (db: Database.Database): ReadonlyArray<string> => {
+export const executed = (db: Database.Database): ReadonlyArray<string> => {
   const table = db.prepare("select 1 from sqlite_master where name = 'kysely_migration'").get()
   return table === undefined
     ? []
@@ -76,7 +79,7 @@ export const migrate = (db: Database.Database): Promise<void> => {
 }
 
 const migrateAlone = async (db: Database.Database): Promise<void> => {
-  const known = Object.keys(migrations(has))
+  const known = knownMigrations()
   const done = executed(db)
   if (done.some((name) => !known.includes(name))) throw new SchemaTooNew()
   if (done.length === known.length) return

@@ -31,7 +31,7 @@ export const limitsRaise: CommandSpec = {
   name: "limits raise",
   summary: "raise limits of a running workflow",
   about: [
-    "A limit is only ever raised: what is at or below the present one is refused with limits_only_raise, and changes nothing.",
+    "A limit is only ever raised: what is below the present one is refused with limits_only_raise, and changes nothing.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "the id of a workflow", required: true }],
   options: {

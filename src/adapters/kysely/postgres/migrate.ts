@@ -61,7 +61,7 @@ const checkServer = async (db: Kysely<unknown>): Promise<void> => {
 }
 
 /** The migrations that the schema has had; empty for a new one. */
-const executed = async (db: Kysely<unknown>, schema: string): Promise<ReadonlyArray<string>> => {
+export const executed = async (db: Kysely<unknown>, schema: string): Promise<ReadonlyArray<string>> => {
   const table = await sql`
     select from pg_catalog.pg_tables where schemaname = ${schema} and tablename = 'kysely_migration'`.execute(db)
   if (table.rows.length === 0) return []
