@@ -91,7 +91,7 @@ class Store {
       {
         channel: `handrail ${schema}`.slice(0, longestName),
         connect: () => this.#connections.dedicated(),
-        notify: (channel, payload) => this.#connections.query("notify", notify, [channel, payload]),
+        notify: (channel, payload) => this.#connections.query(notify, [channel, payload]),
         heads: (workflows) => this.#reader.heads(workflows),
       },
       randomBytes(9).toString("base64url"),

@@ -27,7 +27,6 @@ const maxRoles = 100_000
  * key. What the planner makes of a table that was empty when it looked would read the whole of it an hour later.
  */
 const settings: Part = {
-  name: "settings",
   text: `select ${[
     "synchronous_commit,on",
     "enable_seqscan,off",

@@ -4,6 +4,7 @@
  * No state of a session is relied upon, so a pooler that gives each transaction another connection may stand in between;
  * where it does not know our prepared statements, they are no longer kept.
  */
+import { createHash } from "node:crypto"
 import pg from "pg"
 import { isFatal, isForeignSession, storageError, unavailable } from "./failures.ts"
 import { type Part, Pipeline } from "./pipeline.ts"
@@ -30,6 +31,7 @@ export class Connections {
   readonly #options: ConnectionOptions
   /** Whether statements are prepared once a connection, or anew each time. */
   #keepsPrepared = true
+  readonly #names = new Map<string, string>()
   #closed = false
 
   constructor(options: ConnectionOptions) {
@@ -44,13 +46,13 @@ export class Connections {
     return this.#closed
   }
 
-  /** Rows of one statement, by name, or `StorageError`. */
-  async query<Row>(name: string, text: string, values: ReadonlyArray<unknown>): Promise<ReadonlyArray<Row>> {
+  /** Rows of one statement, or `StorageError`. */
+  async query<Row>(text: string, values: ReadonlyArray<unknown>): Promise<ReadonlyArray<Row>> {
     this.#check()
     for (;;) {
       const prepared = this.#keepsPrepared
       try {
-        const config = { text, values: [...values], ...(prepared ? { name } : {}) }
+        const config = { text, values: [...values], ...(prepared ? { name: this.#nameOf(text) } : {}) }
         return (await this.#pool.query<Row & pg.QueryResultRow>(config)).rows
       } catch (error) {
         if (!this.#forgot(error, prepared)) throw storageError(error)
@@ -97,6 +99,19 @@ export class Connections {
     }
   }
 
+  /**
+   * The name of a prepared statement follows from its text: where a pooler hands us a session in which somebody else has
+   * prepared a statement of that name, it is the same statement, and never that of another schema.
+   */
+  readonly #nameOf = (text: string): string => {
+    let name = this.#names.get(text)
+    if (name === undefined) {
+      name = `handrail ${createHash("sha256").update(text).digest("hex").slice(0, 24)}`
+      this.#names.set(text, name)
+    }
+    return name
+  }
+
   #check(): void {
     if (this.#closed) throw unavailable("closed", "the store is closed")
   }
@@ -124,7 +139,7 @@ export class Connections {
           () => settle(unavailable("timeout", "the database did not answer in time; what was sent may have happened")),
           this.#options.timeoutMs,
         )
-        client.query(new Pipeline(parts, prepared, settle))
+        client.query(new Pipeline(parts, prepared ? this.#nameOf : undefined, settle))
       })
     })
   }

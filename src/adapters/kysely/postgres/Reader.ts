@@ -144,7 +144,7 @@ export class Reader {
       text = statement().postgres(this.#schema)
       this.#texts.set(name, text)
     }
-    return this.#connections.query<Row>(name, text, values)
+    return this.#connections.query<Row>(text, values)
   }
 }
 

@@ -48,6 +48,7 @@ export class Watch {
   #client: pg.Client | undefined
   #hears = false
   #retryTimer: NodeJS.Timeout | undefined
+  #isPooled = false
   #closed = false
 
   constructor(options: WatchOptions, node: string) {
@@ -102,6 +103,7 @@ export class Watch {
     client.once("error", () => this.#lost(client))
     try {
       await client.connect()
+      if (await isPooled(client)) return this.#lookOnly(client)
       await client.query(`listen ${client.escapeIdentifier(this.#options.channel)}`)
       this.#hears = true
       // What was committed before is not announced again.
@@ -111,9 +113,18 @@ export class Watch {
     }
   }
 
+  /**
+   * Behind a pooler LISTEN would stay with a connection that is not ours, which then gets what its next user does not expect.
+   * So this node only looks.
+   */
+  #lookOnly(client: pg.Client): void {
+    this.#isPooled = true
+    client.end().catch(() => {})
+  }
+
   /** Until it hears again, looks more often. */
   #lost(client: pg.Client): void {
-    if (this.#client !== client) return
+    if (this.#client !== client || this.#isPooled) return
     this.#client = undefined
     this.#hears = false
     client.end().catch(() => {})
@@ -163,6 +174,12 @@ export class Watch {
     this.#lookTimer = undefined
     this.#scheduleLook()
   }
+}
+
+/** Whether the process that a connection was greeted by is not the one that answers it. */
+const isPooled = async (client: pg.Client): Promise<boolean> => {
+  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid")
+  return rows[0]?.pid !== (client as pg.Client & { readonly processID?: number | null }).processID
 }
 
 /** Ids hold neither a slash nor a comma. */

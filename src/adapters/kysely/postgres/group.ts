@@ -62,7 +62,7 @@ export class Group {
   parts(statements: Statements): ReadonlyArray<Part> {
     return order.flatMap((write) => {
       const rows = this.#rows.get(write)
-      return rows === undefined ? [] : [{ name: write.name, text: statements.text(write), values: rows.parameters() }]
+      return rows === undefined ? [] : [{ text: statements.text(write), values: rows.parameters() }]
     })
   }
 

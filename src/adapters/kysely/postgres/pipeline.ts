@@ -8,8 +8,6 @@
 import type pg from "pg"
 
 export interface Part {
-  /** Names the prepared statement; the same name always has the same text. */
-  readonly name: string
   readonly text: string
   /** In the text form of the wire protocol. */
   readonly values: ReadonlyArray<string>
@@ -21,16 +19,20 @@ const prepared = new WeakMap<pg.Connection, Set<string>>()
 /** What `pg` hands its messages to; its types know only `submit`. */
 export class Pipeline implements pg.Submittable {
   readonly #parts: ReadonlyArray<Part>
-  readonly #named: boolean
+  readonly #nameOf: ((text: string) => string) | undefined
   readonly #settle: (error: unknown) => void
   #connection: pg.Connection | undefined
   #names = new Set<string>()
   #parsing: Array<string> = []
 
-  /** `settle` is called once: without an error when everything is committed. `named` keeps the statements for later. */
-  constructor(parts: ReadonlyArray<Part>, named: boolean, settle: (error: unknown) => void) {
+  /** `settle` is called once: without an error when everything is committed. With `nameOf` the statements are kept for later. */
+  constructor(
+    parts: ReadonlyArray<Part>,
+    nameOf: ((text: string) => string) | undefined,
+    settle: (error: unknown) => void,
+  ) {
     this.#parts = parts
-    this.#named = named
+    this.#nameOf = nameOf
     this.#settle = settle
   }
 
@@ -40,8 +42,8 @@ export class Pipeline implements pg.Submittable {
     prepared.set(connection, this.#names)
     connection.on("parseComplete", this.#parsed)
     connection.stream.cork()
-    for (const { name, text, values } of this.#parts) {
-      const statement = this.#named ? name : ""
+    for (const { text, values } of this.#parts) {
+      const statement = this.#nameOf?.(text) ?? ""
       if (!this.#names.has(statement)) {
         connection.parse({ name: statement, text, types: [] }, true)
         this.#parsing.push(statement)
