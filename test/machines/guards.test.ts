@@ -178,6 +178,21 @@ describe("a limit", () => {
     expect(scene.state.account).toMatchObject({ costReserved: 1_000_000, tokensReserved: 10 })
   })
 
+  it("that was reserved by a preflight is no other session's, whatever its version (§5)", () => {
+    const scene = new Scene()
+    scene.child("c1")
+    scene.say({ _tag: "preflight", sessionId: "root", estimatedCost: 0.8 })
+    scene.propose("c1", [])
+    scene.receipt("c1", "step1")
+    const versions = ["root", "c1"].map((id) => scene.say({ _tag: "attach", sessionId: id }))
+    expect(versions).toMatchObject([{ stateVersion: 3 }, { stateVersion: 3 }])
+    expect(scene.propose("c1", [], { preparedRequestId: "prepared1" })).toBe("prepared_request_invalid")
+    expect(scene.propose("root", [], { preparedRequestId: "prepared1" })).toMatchObject({
+      steps: [{ status: "admitted" }],
+    })
+    expect(scene.propose("root", [], { preparedRequestId: "prepared1" })).toBe("prepared_request_invalid")
+  })
+
   it("of depth binds the workflow and the role (I2)", () => {
     for (const more of [{ limits: { maxDepth: 1 } }, { devLimits: { maxDepth: 1 } }]) {
       const scene = new Scene(team(more))

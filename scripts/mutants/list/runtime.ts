@@ -23,6 +23,7 @@ const defect = { file: "test/runtime/defect.test.ts" }
 const disk = { file: "test/runtime/disk.test.ts" }
 const events = { file: "test/runtime/events.test.ts" }
 const verification = { file: "test/runtime/verify.test.ts" }
+const repeated = { file: "test/runtime/repeated.test.ts" }
 const wake = { file: "test/runtime/wake.test.ts" }
 const registered = { file: "test/runtime/registry.test.ts" }
 const history = { file: "test/runtime/history.test.ts" }
@@ -244,7 +245,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§4, I8",
     find: `const ids = decision._tag === "refused" ? presumedNew(this.#state, work.command) : undefined`,
     replace: `const ids = undefined`,
-    checks: [contract],
+    checks: [repeated],
   }),
   actor({
     name: "key-that-another-runtime-has-used",
