@@ -19,7 +19,21 @@ import type { Answered, Sut, SutFactory, SutOptions } from "./sut.ts"
 export interface StoreFactory {
   readonly name: string
   /** A new, empty store. */
-  make(): Promise<{ readonly layer: () => Layer.Layer<Journal, StorageError>; readonly remove: () => Promise<void> }>
+  make(): Promise<{
+    readonly layer: () => Layer.Layer<Journal, StorageError>
+    readonly remove: () => Promise<void>
+    /** Where commands go another way than straight to the runtime: over HTTP, say, to others on the same store and clock. */
+    readonly openDoor?: (clock: Clock.Clock) => Promise<Door>
+  }>
+}
+export interface Door {
+  send(tenant: Tenant, command: Command, options: DoorOptions): Promise<Answered>
+  close(): Promise<void>
+}
+export interface DoorOptions {
+  readonly key?: string
+  /** The definition of a `createRoot`, compiled. */
+  readonly definition?: { readonly hash: string; readonly definition: unknown }
 }
 
 const owner = Tenant.make("owner")
@@ -64,6 +78,8 @@ class RuntimeSut implements Sut {
   readonly #workflows = new Set<WorkflowId>()
   #runtime: ManagedRuntime.ManagedRuntime<Governance, StorageError> | undefined
   #governance: GovernanceService | undefined
+  #door: Door | undefined
+  readonly #keys = new Set<string>()
 
   constructor(definition: Definition, store: Awaited<ReturnType<StoreFactory["make"]>>) {
     this.#birth = birthOf(definition)
@@ -76,6 +92,7 @@ class RuntimeSut implements Sut {
     const clock = Layer.succeed(Clock.Clock, this.#clock)
     this.#runtime = ManagedRuntime.make(Governance.layer.pipe(Layer.provide(this.#store.layer()), Layer.provide(clock)))
     this.#governance = await this.#runtime.runPromise(Effect.map(Governance, (governance) => governance))
+    this.#door = await this.#store.openDoor?.(this.#clock)
   }
 
   get #running(): GovernanceService {
@@ -85,14 +102,16 @@ class RuntimeSut implements Sut {
 
   #send(tenant: Tenant, command: Command, options: SutOptions): Promise<Answered> {
     this.#clock.now = options.now
+    if (options.key !== undefined) this.#keys.add(options.key)
+    let sent = command
+    let submission: { readonly birth?: Birth } = {}
+    if (command._tag === "createRoot") {
+      const birth = command.definitionHash === this.definitionHash ? this.#birth : this.#otherBirth
+      sent = { ...command, definitionHash: birth.rules.hash }
+      submission = { birth }
+    }
+    if (this.#door !== undefined) return this.#door.send(tenant, sent, { ...options, ...compiled(submission.birth) })
     return new Promise((resolve) => {
-      let sent = command
-      let submission: { readonly birth?: Birth } = {}
-      if (command._tag === "createRoot") {
-        const birth = command.definitionHash === this.definitionHash ? this.#birth : this.#otherBirth
-        sent = { ...command, definitionHash: birth.rules.hash }
-        submission = { ...submission, birth }
-      }
       this.#running.submit(sent, { tenant, actor: "test", key: options.key, ...submission }, (error, answer) =>
         resolve(
           error === undefined
@@ -168,7 +187,13 @@ class RuntimeSut implements Sut {
 
   async events(workflowId: string): Promise<ReadonlyArray<JournalEvent>> {
     const entries = await this.#run(this.#running.journal.read(owner, WorkflowId.make(workflowId), 0, 100_000))
-    return entries.map((entry) => JSON.parse(entry.text) as JournalEvent)
+    return entries.map((entry) => this.#asSent(JSON.parse(entry.text) as JournalEvent))
+  }
+
+  /** A door may send a command that was given no key under one of its own. */
+  #asSent(event: JournalEvent): JournalEvent {
+    const { key, ...rest } = event
+    return this.#door === undefined || key === undefined || this.#keys.has(key) ? event : rest
   }
 
   async verify(): Promise<ReadonlyArray<string>> {
@@ -176,16 +201,24 @@ class RuntimeSut implements Sut {
     return problems.map(({ workflowId, seq, problem }) => `${workflowId} ${seq ?? ""}: ${problem}`)
   }
 
-  async restart(): Promise<void> {
+  async #stop(): Promise<void> {
+    await this.#door?.close()
     await this.#runtime?.dispose()
+  }
+
+  async restart(): Promise<void> {
+    await this.#stop()
     await this.start()
   }
 
   async close(): Promise<void> {
-    await this.#runtime?.dispose()
+    await this.#stop()
     await this.#store.remove()
   }
 }
+
+const compiled = (birth: Birth | undefined): Pick<DoorOptions, "definition"> =>
+  birth === undefined ? {} : { definition: { hash: birth.rules.hash, definition: JSON.parse(birth.text) } }
 
 /** What can be seen of a state that the rows do not say. */
 const lookAt = (state: State) => ({
