@@ -91,6 +91,7 @@ const proposal = ({ process, call, input }: Recorded, answer: Fields | undefined
       cost: microsOf(estimatedCost) ?? 0,
     })),
     prepared: textOf(input.preparedRequestId),
+    isAnswered: answer !== undefined,
     usage: usageOf(input),
   }
 }

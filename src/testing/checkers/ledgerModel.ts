@@ -36,6 +36,7 @@ export type LedgerAction =
       readonly session: string
       readonly calls: ReadonlyArray<{ readonly id: string; readonly cost: number }>
       readonly prepared: string | undefined
+      readonly isAnswered: boolean
       readonly usage: number
     }
   /** `exact`: of one call, so that nothing of its own proposal is in the counters. */
@@ -93,8 +94,12 @@ export const ledgerModel = (rules: LedgerRules): Model<LedgerState, LedgerAction
     `${maxCost} ${maxSteps} ${cost} ${steps} ${reserved.map((one) => `${one.id}:${one.cost}`).join()}`,
   step: (state, action) => {
     switch (action.kind) {
-      case "propose":
-        return propose(state, action)
+      case "propose": {
+        const admitted = propose(state, action)
+        // What was never answered may also have been refused, and a refusal settles its usage all the same.
+        const settled = action.isAnswered || action.usage === 0 ? [] : [{ ...state, cost: state.cost + action.usage }]
+        return [...admitted, ...settled]
+      }
       case "refused":
         return refused(state, action)
       case "usage":
