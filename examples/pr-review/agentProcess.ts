@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import type { Assignment, Report, Said } from "./orders.ts"
+import type { Access, Assignment, Report, Said } from "./orders.ts"
 
 export interface Exit {
   readonly code: number | null
@@ -30,10 +30,13 @@ export class AgentProcess {
   exit: Exit | undefined
   readonly #child: ChildProcess
 
-  constructor(assignment: Assignment, { onError, onExit, onReport }: AgentEvents) {
+  /** With access to a server it finds it in its environment: arguments are for everybody on the machine to see. */
+  constructor(assignment: Assignment, access: Access | undefined, { onError, onExit, onReport }: AgentEvents) {
     this.assignment = assignment
     const args = [quiet, start, assignment.role, JSON.stringify(assignment)]
-    const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] })
+    const found = access === undefined ? {} : { HANDRAIL_URL: access.url, HANDRAIL_API_KEY: access.apiKey }
+    const env = { ...process.env, HANDRAIL_URL: undefined, HANDRAIL_API_KEY: undefined, ...found }
+    const child = spawn(process.execPath, args, { env, stdio: ["pipe", "pipe", "pipe"] })
     this.#child = child
     // A process that is gone can't be written to; its exit says all that there is to say.
     child.stdin.on("error", () => {})

@@ -8,6 +8,8 @@ export interface Request {
   readonly target?: string
   /** The repository that a range is of. */
   readonly repo?: string
+  /** Whether the agents reach a server, where they open the store themselves otherwise. */
+  readonly http?: true
   /** Where the store and the review go. */
   readonly out?: string
 }
@@ -26,6 +28,7 @@ export const usage = `Reviews a change by four agents, each a process of its own
   --crash        a claimant is SIGKILLed before its first step; its lease runs out and another one finishes
   --kill         an operator kills the tree in the middle; everybody stops
   --overspend    the scanner runs out of money, twice; an operator raises the limit
+  --http         the agents reach a server, a process of its own, with keys; goes with any of the above
   --out DIR      where the store and the review go; default: a new folder for temporary files
   --help         this text
 `
@@ -42,6 +45,7 @@ export const readArguments = (args: readonly string[]): Request | undefined => {
     variant: chosen[0] ?? "normal",
     ...(target === undefined ? {} : { target }),
     ...(values.repo === undefined ? {} : { repo: values.repo }),
+    ...(values.http === true ? { http: true } : {}),
     ...(values.out === undefined ? {} : { out: values.out }),
   }
 }
@@ -55,6 +59,7 @@ const options = {
   crash: flags,
   kill: flags,
   overspend: flags,
+  http: flags,
   repo: text,
   out: text,
   help: { type: "boolean", short: "h" },

@@ -8,13 +8,16 @@ import { randomBytes } from "node:crypto"
 import { mkdir, mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, relative, resolve } from "node:path"
+import type { Client } from "handrail"
 import { type Request, readArguments, UsageError, usage } from "./arguments.ts"
 import { DiffError, parseDiff } from "./diff.ts"
+import type { Access } from "./orders.ts"
 import { drawPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
 import { Run, RunError } from "./run.ts"
 import { partition } from "./scan.ts"
 import { Screen } from "./screen.ts"
+import { ServerError, ServerProcess } from "./serverProcess.ts"
 import { loadChange, SourceError } from "./source.ts"
 import { painter, plain, wantsColour } from "./terminal.ts"
 import { Timeline } from "./timeline.ts"
@@ -71,44 +74,75 @@ const folderOf = async ({ out }: Request): Promise<string> => {
 }
 
 const review = async (request: Request, variant: Variant, repository: string, folder: string): Promise<number> => {
+  const interrupted = new Promise<number>((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done(130))
+  })
+  const store = join(folder, "handrail.db")
+  let server: ServerProcess | undefined
+  try {
+    server = request.http === true ? await ServerProcess.start(store) : undefined
+    if (server !== undefined) {
+      print(paint("dim", `process ${server.pid} is started: handrail serve, listening on ${server.agents.url}`))
+      print()
+    }
+    return await runIn({ request, variant, repository, folder, store, server, interrupted })
+  } catch (error) {
+    screen.rest()
+    if (!(error instanceof RunError || error instanceof ServerError) && !isRefusal(error)) throw error
+    print(paint("red", `✗ ${plain(error.message)}`))
+    return 1
+  } finally {
+    await server?.stop()
+  }
+}
+
+interface Place {
+  readonly request: Request
+  readonly variant: Variant
+  readonly repository: string
+  readonly folder: string
+  readonly store: string
+  readonly server: ServerProcess | undefined
+  readonly interrupted: Promise<number>
+}
+
+const runIn = async ({ request, variant, repository, folder, store, server, interrupted }: Place): Promise<number> => {
   const { repo, target } = request
   const progress = new Progress({ write: (line) => screen.line(line), startedAt: Date.now(), columns, colour })
   const timeline = new Timeline()
   const run = new Run({
     folder,
-    store: join(folder, "handrail.db"),
+    store,
+    ...(server === undefined ? {} : { server: server.agents }),
     suffix: randomBytes(3).toString("hex"),
     variant,
     change: { cwd, repository, ...(target === undefined ? {} : { target }), ...(repo === undefined ? {} : { repo }) },
     progress,
     timeline,
   })
-  const interrupted = new Promise<number>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done(130))
-  })
   screen.live(() => statusOf(run))
-  const watched = watch(run)
+  const watched = watch(run, server?.operator)
   try {
     const code = await Promise.race([interrupted, watched.ended.then(() => 0)])
     timeline.flush()
     screen.rest()
     return code === 0 ? await conclude(run, variant, folder) : code
-  } catch (error) {
-    timeline.flush()
-    screen.rest()
-    if (!(error instanceof RunError) && !isRefusal(error)) throw error
-    print(paint("red", `✗ ${plain(error.message)}`))
-    return 1
   } finally {
+    timeline.flush()
     await run.stop()
     await watched.close()
   }
 }
 
 /** Starts the run and the runtime that watches it at the same time: each takes a moment to load. */
-const watch = (run: Run): { readonly ended: Promise<void>; readonly close: () => Promise<void> } => {
+const watch = (
+  run: Run,
+  operator: Access | undefined,
+): { readonly ended: Promise<void>; readonly close: () => Promise<void> } => {
   run.start()
-  const opening = import("handrail").then(({ Handrail }) => Handrail.open({ store: `sqlite:${run.store}` }))
+  const opening = import("handrail").then(({ Handrail }): Client | Promise<Client> =>
+    operator === undefined ? Handrail.open({ store: `sqlite:${run.store}` }) : Handrail.connect(operator),
+  )
   const ended = opening.then((runtime) => run.toEnd(runtime))
   return { ended, close: () => opening.then((runtime) => runtime.close()).catch(() => {}) }
 }

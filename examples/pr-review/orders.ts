@@ -15,10 +15,16 @@ export interface Behaviour {
   readonly waitsForMoney?: boolean
 }
 
+/** Where a server is, and what it takes to be let in. */
+export interface Access {
+  readonly url: string
+  readonly apiKey: string
+}
+
 export interface Assignment {
   /** Where the files of the run go. */
   readonly folder: string
-  /** The SQLite file that all processes open. */
+  /** The SQLite file that all processes open, unless they reach a server. */
   readonly store: string
   readonly workflowId: string
   readonly role: Role

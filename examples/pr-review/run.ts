@@ -5,9 +5,9 @@
  * everything that it knows of the review it reads from the journal, as any observer could.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Handrail, JournalEvent, KillReceipt, WorkflowView } from "handrail"
+import type { Client, JournalEvent, KillReceipt, WorkflowView } from "handrail"
 import { AgentProcess, type Exit } from "./agentProcess.ts"
-import { type Assignment, type Behaviour, figuresOf, type Report, type Role, roles } from "./orders.ts"
+import { type Access, type Assignment, type Behaviour, figuresOf, type Report, type Role, roles } from "./orders.ts"
 import type { Picture } from "./picture.ts"
 import type { Progress } from "./progress.ts"
 import { type Colour, money } from "./terminal.ts"
@@ -18,6 +18,8 @@ import { pictureOf } from "./view.ts"
 export interface RunOptions {
   readonly folder: string
   readonly store: string
+  /** The server that the agents reach; without one each opens the store. */
+  readonly server?: Access
   /** A few letters that make the ids of this run its own, in a store that may hold others. */
   readonly suffix: string
   readonly variant: Variant
@@ -47,7 +49,7 @@ export class Run {
   readonly #counts = new Map<Role, number>()
   readonly #tasks: Promise<void>[] = []
   readonly #watchers = new Set<() => void>()
-  #runtime: Handrail | undefined
+  #runtime: Client | undefined
   #problem: Error | undefined
 
   constructor(options: RunOptions) {
@@ -61,7 +63,7 @@ export class Run {
   }
 
   /** Watches until the workflow and every process have ended. Rejects with `RunError` where one does not end as it should. */
-  async toEnd(runtime: Handrail): Promise<void> {
+  async toEnd(runtime: Client): Promise<void> {
     this.#runtime = runtime
     const following = this.#follow()
     following.catch((error: unknown) => this.#fail(error))
@@ -71,7 +73,7 @@ export class Run {
     await this.until(() => (this.events.at(-1)?.seq ?? 0) >= seq, longestMs)
   }
 
-  get runtime(): Handrail {
+  get runtime(): Client {
     if (this.#runtime === undefined) throw new RunError("The run is not being watched yet.")
     return this.#runtime
   }
@@ -217,7 +219,7 @@ export class Run {
   }
 
   #start(role: Role, behaviour: Behaviour, more: Pick<Assignment, "change" | "handoff">): void {
-    const { folder, store, suffix } = this.#options
+    const { folder, server, store, suffix } = this.#options
     const count = (this.#counts.get(role) ?? 0) + 1
     this.#counts.set(role, count)
     const short = role.slice(role.indexOf("-") + 1)
@@ -225,14 +227,11 @@ export class Run {
     const sessionId = `${agent}.${suffix}`
     const { workflowId } = this
     this.agents.push(
-      new AgentProcess(
-        { folder, store, workflowId, role, agent, sessionId, behaviour, ...more },
-        {
-          onReport: (report, process, at) => this.#reported(report, process, at),
-          onExit: (exit, process) => this.#ended(exit, process),
-          onError: (line, process) => this.note(process.name, line, "red"),
-        },
-      ),
+      new AgentProcess({ folder, store, workflowId, role, agent, sessionId, behaviour, ...more }, server, {
+        onReport: (report, process, at) => this.#reported(report, process, at),
+        onExit: (exit, process) => this.#ended(exit, process),
+        onError: (line, process) => this.note(process.name, line, "red"),
+      }),
     )
     this.note(agent, `process ${this.agents.at(-1)?.pid} is started`)
   }

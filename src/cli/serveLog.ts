@@ -5,6 +5,7 @@
  * should see is told: start, stop and what the server failed at; as JSON every request is.
  */
 import type { Observation } from "../adapters/http/server/HttpApp.ts"
+import type { Entry } from "../adapters/telemetry/Log.ts"
 import type { LogForm } from "./serveSettings.ts"
 import { printable } from "./Terminal.ts"
 
@@ -37,6 +38,15 @@ export class ServeLog {
   ): void {
     if (this.#form === "json") this.#json(level, { event, message: text, ...facts })
     else if (this.#form === "text") this.#write(`handrail: ${printable(text)}`)
+  }
+
+  /** What the runtime says of itself, such as a store that fails: a line of its own log, or as text what is wrong. */
+  runtime(line: string, { level, message, operation, code, reason }: Entry): void {
+    if (this.#form === "json") this.#write(line)
+    else if (this.#form === "text" && (level === "warn" || level === "error")) {
+      const why = [operation, code, reason].filter((part) => part !== undefined).join(" ")
+      this.#write(`handrail: ${printable(why === "" ? message : `${message}: ${why}`)}`)
+    }
   }
 
   request(seen: Observation): void {

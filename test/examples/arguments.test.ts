@@ -11,6 +11,7 @@ describe("the demo's arguments", () => {
       target: "a.diff",
       out: "here",
     })
+    expect(readArguments(["--http", "--crash"])).toEqual({ variant: "crash", http: true })
     expect(readArguments(["--repo=there", "HEAD~2..HEAD"])).toEqual({
       variant: "normal",
       target: "HEAD~2..HEAD",

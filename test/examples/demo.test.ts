@@ -54,6 +54,32 @@ describe("npm run demo", () => {
     expect(promises(stdout).every((line) => line.startsWith("✓"))).toBe(true)
   })
 
+  it("--http: the same agents review it over a server, each only for its own session", {
+    timeout: patience,
+  }, async () => {
+    const { code, events, stderr, stdout, view } = await runDemo("--http")
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(stdout).toMatch(/handrail serve, listening on http:\/\/127\.0\.0\.1:\d+/)
+    expect(view.status).toBe("completed")
+    expect(view.sessions.every(({ status }) => status === "completed")).toBe(true)
+    expect(bodies(events, "handoff.claimed")).toHaveLength(3)
+    // The server knew who each of them was: by its token, a session acts in its own name.
+    const sessions = new Set<string>(view.sessions.map(({ sessionId }) => sessionId))
+    const receipts = events.filter(({ body }) => body._tag === "steps.resolved")
+    expect(receipts.length).toBeGreaterThanOrEqual(6)
+    expect(receipts.every(({ actor }) => sessions.has(actor))).toBe(true)
+  })
+
+  it("--http --kill: an operator's kill reaches every agent through the server", { timeout: patience }, async () => {
+    const { code, events, stdout, view } = await runDemo("--http", "--kill")
+    expect(code).toBe(0)
+    expect(view.status).toBe("killed")
+    const [killed] = events.filter(({ body }) => body._tag === "killed")
+    expect(killed?.actor).toBe("operator:demo")
+    expect(stdout).toContain("stops by itself: ReplayKillError")
+    expect(promises(stdout).every((line) => line.startsWith("✓"))).toBe(true)
+  })
+
   it("--contend: one of two claims wins, and the other is told who was faster (I1)", {
     timeout: patience,
   }, async () => {

@@ -86,6 +86,15 @@ describe("a log", () => {
     ])
   })
 
+  test("leaves requests to a host that tells them itself", async () => {
+    const { log, texts } = logged({ level: "debug", requests: false })
+    const observability = new Observability({ log })
+    const server = await openServer({ runtime: await openWatched(observability), observability })
+    await server.call("GET", "/sessions/nobody")
+    observability.defect(new Error("it broke"))
+    expect(texts).toEqual([])
+  })
+
   test("writes what repeats itself once, and then with how often it was left out", () => {
     let now = 0
     const { log, lines } = logged({ now: () => now })

@@ -1,14 +1,14 @@
 /**
- * What every agent process does besides its work: it opens the store, takes its orders, and says what became of it.
+ * What every agent process does besides its work: it opens the store or reaches the server, takes its orders, and says what became of it.
  *
- * An agent knows its own handoff and the store, nobody else. Orders come as one JSON argument; a line on standard input is a
+ * An agent knows its own handoff and the runtime, nobody else. Orders come as one JSON argument; a line on standard input is a
  * permission to go on, where the demo wants to decide the moment; a line of JSON on standard output is a report. When its
  * standard input ends, whoever started it is gone, and so it goes too.
  */
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import type { ReplaySession, Tools } from "handrail"
+import type { Client, ReplaySession, Tools } from "handrail"
 import { Handrail, ReplayKillError, replay, WorkflowError } from "handrail"
 import { type ArtifactRef, readArtifact, writeArtifact } from "../artifact.ts"
 import type { Assignment, Behaviour, Report, Said } from "../orders.ts"
@@ -17,11 +17,11 @@ const governance = fileURLToPath(new URL("../governance/", import.meta.url))
 
 export class Agent {
   readonly assignment: Assignment
-  readonly runtime: Handrail
+  readonly runtime: Client
   readonly #permissions: AsyncIterator<string>
   #leave: ((reason: string) => Promise<unknown>) | undefined
 
-  constructor(assignment: Assignment, runtime: Handrail, permissions: AsyncIterator<string>) {
+  constructor(assignment: Assignment, runtime: Client, permissions: AsyncIterator<string>) {
     this.assignment = assignment
     this.runtime = runtime
     this.#permissions = permissions
@@ -78,7 +78,7 @@ export const runAgent = async (work: (agent: Agent) => Promise<void>): Promise<v
   const lines = createInterface({ input: process.stdin })
   const parentGone = (): void => process.exit(1)
   lines.once("close", parentGone)
-  const runtime = await Handrail.open({ store: `sqlite:${assignment.store}` }).catch((error: Error) => {
+  const runtime = await runtimeOf(assignment).catch((error: Error) => {
     say({ kind: "failed", message: error.message })
     process.exit(1)
   })
@@ -94,6 +94,12 @@ export const runAgent = async (work: (agent: Agent) => Promise<void>): Promise<v
     process.stdin.destroy()
     await runtime.close()
   }
+}
+
+/** A server where the environment names one, or else the store itself. Nothing else of an agent knows which. */
+const runtimeOf = async ({ store }: Assignment): Promise<Client> => {
+  const { HANDRAIL_URL: url, HANDRAIL_API_KEY: apiKey } = process.env
+  return url === undefined ? Handrail.open({ store: `sqlite:${store}` }) : Handrail.connect({ url, apiKey })
 }
 
 const explain = async (error: unknown, agent: Agent): Promise<void> => {

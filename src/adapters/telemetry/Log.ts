@@ -34,11 +34,19 @@ export interface Fields {
   readonly repeated?: number | undefined
 }
 
+export interface Entry extends Fields {
+  readonly time: string
+  readonly level: Level
+  readonly message: string
+}
+
 export interface LogOptions {
   /** Default `info`. */
   readonly level?: Level
-  /** One line, without its end. Must not throw. Default: standard error. */
-  readonly write?: (line: string) => void
+  /** One line, without its end, and what it says. Must not throw. Default: standard error. */
+  readonly write?: (line: string, entry: Entry) => void
+  /** Whether requests and the server's defects are told too: not where a host tells them itself. Default true. */
+  readonly requests?: boolean
   /** Epoch ms; for tests. */
   readonly now?: () => number
 }
@@ -50,11 +58,13 @@ const mostRepeats = 256
 
 export class Log {
   readonly #least: number
-  readonly #write: (line: string) => void
+  readonly #write: (line: string, entry: Entry) => void
+  readonly tellsRequests: boolean
   readonly #now: () => number
   readonly #repeats = new Map<string, { until: number; left: number }>()
 
-  constructor({ level = "info", write, now = Date.now }: LogOptions = {}) {
+  constructor({ level = "info", write, requests = true, now = Date.now }: LogOptions = {}) {
+    this.tellsRequests = requests
     this.#least = levels.indexOf(level)
     this.#write = write ?? ((line) => process.stderr.write(`${line}\n`))
     this.#now = now
@@ -67,7 +77,8 @@ export class Log {
 
   line(level: Level, message: string, fields: Fields): void {
     if (!this.wants(level)) return
-    this.#write(JSON.stringify({ time: new Date(this.#now()).toISOString(), level, message, ...fields }))
+    const entry = { time: new Date(this.#now()).toISOString(), level, message, ...fields }
+    this.#write(JSON.stringify(entry), entry)
   }
 
   /** The same, for what may happen thousands of times a second: of one `kind` a line every ten seconds. */

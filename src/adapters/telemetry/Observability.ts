@@ -77,7 +77,7 @@ export class Observability implements TelemetryService {
   answered(request: Answered): void {
     this.#http.answered(request)
     const log = this.#log
-    if (log === undefined) return
+    if (log?.tellsRequests !== true) return
     const { operation = "none", durationMs, trace, workflowId, sessionId, ...fields } = request
     const level = request.status === 500 ? "error" : request.status > 500 ? "warn" : "debug"
     const about = { workflowId: idIn(workflowId), sessionId: idIn(sessionId) }
@@ -88,7 +88,7 @@ export class Observability implements TelemetryService {
 
   /** Something that must never happen has, outside of a command. */
   defect(error: unknown): void {
-    this.#log?.line("error", "defect", thrown(error))
+    if (this.#log?.tellsRequests === true) this.#log.line("error", "defect", thrown(error))
   }
 
   // ---- the runtime ----

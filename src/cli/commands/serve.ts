@@ -65,6 +65,7 @@ export const serve: CommandSpec = {
 const run = async (settings: ServeSettings, terminal: Terminal): Promise<number> => {
   const { HttpApp } = await import("../../adapters/http/server/HttpApp.ts")
   const { listen } = await import("../../adapters/http/server/nodeServer.ts")
+  const { Observability } = await import("../../adapters/telemetry/Observability.ts")
   const { Handrail } = await import("../../sdk/Handrail.ts")
   const { ServeLog } = await import("../serveLog.ts")
   const { stopSignal } = await import("../signals.ts")
@@ -72,7 +73,10 @@ const run = async (settings: ServeSettings, terminal: Terminal): Promise<number>
   const log = new ServeLog({ form: settings.log, write: (line) => terminal.tell(line) })
   // From the first moment on: a stop while it starts is a stop all the same. Who asks twice does not want to wait.
   const { stopped, release } = stopSignal(() => process.exit(exitCodes.found))
-  const runtime = await Handrail.open({ ...settings.store, synchronous: settings.synchronous })
+  const observability = new Observability({
+    log: { requests: false, write: (line, entry) => log.runtime(line, entry) },
+  })
+  const runtime = await Handrail.open({ ...settings.store, synchronous: settings.synchronous, observability })
   const keys = await openKeys(settings.store).catch(closing(() => runtime.close()))
   const closeAll = async (): Promise<void> => {
     await runtime.close()
@@ -83,6 +87,7 @@ const run = async (settings: ServeSettings, terminal: Terminal): Promise<number>
   const server = await HttpApp.open({
     runtime,
     keys,
+    observability,
     ...(cors.length === 0 ? {} : { cors: { origins: cors } }),
     ...(rate === undefined ? {} : { rate: rate === 0 ? (false as const) : { perSecond: rate, burst: 2 * rate } }),
     observe: (seen) => log.request(seen),
