@@ -1,9 +1,9 @@
 /**
  * A workflow's events over HTTP: each once and in order, from a sequence on, over as many connections as it takes.
  *
- * A connection that ends, is cut or falls silent is replaced by one that resumes after the last event. It holds one unfinished event
- * and what one read of the connection brought: a slow reader slows the connection, and the server lets go of it. Where the server is
- * away for longer than a call may take, it rejects with why; whoever reads on from the last sequence misses nothing.
+ * A connection that ends, is cut or falls silent is replaced by one that resumes after the last event. It holds one unfinished
+ * event and what one read of the connection brought: a slow reader slows the connection, and the server lets go of it. Where the
+ * server is away for longer than a call may take, it rejects with why; whoever reads on from the last sequence misses nothing.
  */
 import type { JournalEvent } from "../../../machines/events.ts"
 import { fail, isInfrastructure } from "../../../runtime/errors.ts"

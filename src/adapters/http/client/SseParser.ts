@@ -1,4 +1,4 @@
-/** Server-sent events from chunks of text, as the standard has them. It holds one unfinished event at most, of a bounded length. */
+/** Server-sent events from chunks of text, as the standard has them. It holds at most one unfinished event, of bounded length. */
 import { clientLimits } from "./limits.ts"
 
 export interface SseEvent {

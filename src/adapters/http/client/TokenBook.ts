@@ -1,8 +1,8 @@
 /**
  * The session tokens that a client has: from the answers to create and claim, or given to it.
  *
- * A read of a workflow may be proven by any of its sessions, so the book also knows in which workflow a session is, once an answer
- * has told. It keeps the latest used ones; a session that was forgotten can be claimed or created again under its id.
+ * A read of a workflow may be proven by any of its sessions, so the book also knows in which workflow a session is, once an
+ * answer has told. It keeps the latest used ones; a session that was forgotten can be claimed or created again under its id.
  */
 import { clientLimits } from "./limits.ts"
 

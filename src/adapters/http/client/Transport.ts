@@ -65,7 +65,7 @@ export class Transport {
   }
 }
 
-/** Half of it is chance, so that many clients that failed together do not come back together; never earlier than the server asks. */
+/** Half of it is chance, so that clients that failed together do not come back together; never earlier than the server asks. */
 export const pauseMs = (failures: number, askedMs = 0): number => {
   const doubled = Math.min(clientLimits.longestBackoffMs, clientLimits.backoffMs * 2 ** failures)
   return Math.max(doubled * (0.5 + Math.random() / 2), askedMs * (1 + Math.random() / 4))

@@ -1,5 +1,6 @@
 /**
- * Every operation of the API as a client needs it, derived from its definition: the path, how a body is written, how an answer is read.
+ * Every operation of the API as a client needs it, derived from its definition: the path, how a body is written, how an answer
+ * is read.
  *
  * Loaded with the first call: the definition is large, and a program that is embedded never needs it.
  */

@@ -1,8 +1,8 @@
 /**
  * What became of one try that did not succeed, as the `WorkflowError` that says so.
  *
- * What the server refuses is passed on as it is. Everything else (no connection, no answer in time, an answer of something that stands
- * before the server) is a typed error too, and tells whether the command may have been carried out all the same.
+ * What the server refuses is passed on as it is. Everything else (no connection, no answer in time, an answer of something that
+ * stands before the server) is a typed error too, and tells whether the command may have been carried out all the same.
  */
 import { type Code, codes } from "../../../machines/refusals.ts"
 import { fail, isInfrastructure, mayBeWritten, WorkflowError } from "../../../runtime/errors.ts"

@@ -1,4 +1,4 @@
-/** The bounds of a remote client. Those of a command are in `machines/bounds.ts`, those of the server in `adapters/http/limits.ts`. */
+/** The bounds of a remote client. Those of a command are in `machines/bounds.ts`, those of the server in `../limits.ts`. */
 export const clientLimits = {
   /** How long a call may take with all its tries, and the most that may be asked for. */
   timeoutMs: 30_000,

@@ -11,9 +11,9 @@ export interface ConnectOptions {
   readonly sessionTokens?: ReadonlyArray<string> | undefined
   /** How long a call may take with all its retries. Default 30,000. */
   readonly timeoutMs?: number | undefined
-  /** Retries of a call that the server or the way to it failed: 0 to 20, default 8. A refusal by the rules is never repeated. */
+  /** Retries of a call that the server or the way to it failed: 0 to 20, default 8. What the rules refuse is never repeated. */
   readonly maxRetries?: number | undefined
-  /** How long a stream of events may be silent before it is opened anew. Default 40,000; the server's comments come every 15,000. */
+  /** How long a stream of events may be silent before it is opened anew. Default 40,000; the server comments every 15,000. */
   readonly silenceMs?: number | undefined
   /** In place of the global `fetch`: a proxy, a tracer, a server in the same process. */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
