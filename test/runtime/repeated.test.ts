@@ -15,3 +15,15 @@ it("an offer that has ended is answered as it was, although there is no room for
   expect(await codeOf(root.handoff({ ...offer, summary: { other: true } }))).toBe("handoff_exists")
   expect(await codeOf(root.handoff({ ...offer, handoffId: "h3" }))).toBe("limit_exceeded")
 })
+
+it("a key under which another runtime has changed nothing is a used one all the same", async () => {
+  const place = placed(memoryPlace)
+  const [a, b] = [await opened(place.layer()), await opened(place.layer())]
+  const { sessionId } = await createRoot(a.client)
+  const options = { idempotencyKey: "k1" }
+  const beat = await b.client.heartbeat({ sessionId }, options)
+  // The head has not moved, so no conflict tells the runtime in which the workflow was born.
+  expect(await a.client.heartbeat({ sessionId }, options)).toEqual(beat)
+  const raise = a.client.raiseLimits({ workflowId: "w1", limits: { maxCost: 1000 } }, options)
+  expect(await codeOf(raise)).toBe("idempotency_mismatch")
+})

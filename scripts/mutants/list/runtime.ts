@@ -12,7 +12,6 @@ const verify = inFile("src/runtime/verify.ts")
 const guards = inFile("src/machines/decide/guards.ts")
 
 const idempotency = { file: "test/runtime/idempotency.test.ts" }
-const behind = { file: "test/runtime/behind.test.ts" }
 const bounds = { file: "test/runtime/bounds.test.ts" }
 const answers = { file: "test/runtime/answers.test.ts" }
 const conflicts = { file: "test/runtime/conflicts.test.ts" }
@@ -253,7 +252,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "I8",
     find: `work.key === undefined || work.command._tag === "attach" ? ids`,
     replace: `work.key !== "" || work.command._tag === "attach" ? ids`,
-    checks: [behind, idempotency],
+    checks: [repeated],
   }),
   actor({
     name: "wake-at-too-late",
