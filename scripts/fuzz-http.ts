@@ -10,7 +10,7 @@ import { MemoryKeys } from "../src/adapters/http/auth/MemoryKeys.ts"
 import { SessionTokens } from "../src/adapters/http/auth/SessionTokens.ts"
 import { HttpApp } from "../src/adapters/http/server/HttpApp.ts"
 import { listen } from "../src/adapters/http/server/nodeServer.ts"
-import { Tenant } from "../src/machines/ids.ts"
+import { SessionId, Tenant } from "../src/machines/ids.ts"
 import { Handrail } from "../src/sdk/Handrail.ts"
 import { Random } from "../test/crash/Random.ts"
 import { readDocument } from "../test/http/fuzz/document.ts"
@@ -41,7 +41,7 @@ const scene = new Scene(runtime)
 const random = new Random(seed + 1)
 const fuzzer = new Fuzzer(seed, readDocument(openApiDocument()), () => scene.known, {
   key,
-  tokens: () => scene.sessions.map((id) => tokens.issue(Tenant.make("default"), id)),
+  tokens: () => scene.sessions.map((id) => tokens.issue(Tenant.make("default"), SessionId.make(id))),
 })
 
 /** Undefined where it was cut off on purpose. */

@@ -43,7 +43,7 @@ const form = (ast: SchemaAST.AST): QuickDecoder => {
     case "Unknown":
       return (value) => value
     case "Union":
-      return literals(ast)
+      return union(ast)
     case "Arrays":
       return list(ast)
     case "Objects":
@@ -58,6 +58,31 @@ const literals = (ast: SchemaAST.Union): QuickDecoder => {
   if (values.has(unsure)) return () => unsure
   return (value) => (values.has(value) ? value : unsure)
 }
+
+const union = (ast: SchemaAST.Union): QuickDecoder => {
+  if (ast.options?.mode === "oneOf" || ast.encodingChecks !== undefined) return () => unsure
+  return ast.types.every(isStruct) ? forms(ast.types) : literals(ast)
+}
+
+/** Structs that a literal tells apart: the first whose literals fit decides, as those before refuse what has other ones. */
+const forms = (types: ReadonlyArray<SchemaAST.Objects>): QuickDecoder => {
+  const known = types.map((type) => ({ tags: tagsOf(type), decode: derive(type) }))
+  return (value) => {
+    if (typeof value !== "object" || value === null) return unsure
+    const source = value as Readonly<Record<string, unknown>>
+    for (const { tags, decode } of known) {
+      if (tags.every(({ name, literal }) => source[name] === literal)) return decode(value)
+    }
+    return unsure
+  }
+}
+const isStruct = (ast: SchemaAST.AST): ast is SchemaAST.Objects => ast._tag === "Objects" && ast.encoding === undefined
+const tagsOf = (struct: SchemaAST.Objects) =>
+  struct.propertySignatures.flatMap(({ name, type }) =>
+    type._tag === "Literal" && type.encoding === undefined && type.context?.isOptional !== true
+      ? [{ name: String(name), literal: type.literal }]
+      : [],
+  )
 
 const list = (ast: SchemaAST.Arrays): QuickDecoder => {
   const [rest] = ast.rest

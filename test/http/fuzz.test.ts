@@ -5,7 +5,7 @@
 import { expect, test } from "vitest"
 import { openApiDocument } from "../../src/adapters/http/api/openapi.ts"
 import { SessionTokens } from "../../src/adapters/http/auth/SessionTokens.ts"
-import { Tenant } from "../../src/machines/ids.ts"
+import { SessionId, Tenant } from "../../src/machines/ids.ts"
 import { openServer } from "./fixtures.ts"
 import { readDocument } from "./fuzz/document.ts"
 import { complaint, Fuzzer } from "./fuzz/Fuzzer.ts"
@@ -20,7 +20,7 @@ test(`${requests} requests are each answered, and the answer says what was wrong
   const scene = new Scene(server.runtime)
   const fuzzer = new Fuzzer(seed, readDocument(openApiDocument()), () => scene.known, {
     key: server.key,
-    tokens: () => scene.sessions.map((id) => tokens.issue(Tenant.make("default"), id)),
+    tokens: () => scene.sessions.map((id) => tokens.issue(Tenant.make("default"), SessionId.make(id))),
   })
   const codes = new Map<string, number>()
   for (let n = 0; n < requests; n++) {

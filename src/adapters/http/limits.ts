@@ -21,6 +21,8 @@ export const httpLimits = {
   /** Frames, and their characters, that a busy workflow's readers share; whoever is further behind reads the journal. */
   feedFrames: 1024,
   feedChars: 1024 * 1024,
+  /** Readers that are woken in one turn of the event loop. */
+  wokenAtOnce: 500,
   /** Characters that one write to a reader holds, beyond its last frame. */
   chunkChars: 64 * 1024,
   /** Commands per second of one key, and how many it may save up. */

@@ -4,7 +4,7 @@
  *
  * While no key was ever made, a request on loopback counts as tenant `default` with all scopes (wire.md, "Authentication").
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import { Tenant } from "../../../machines/ids.ts"
 import { httpLimits } from "../limits.ts"
 import { isProof, parseKey } from "./apiKey.ts"
@@ -50,7 +50,7 @@ export class Authenticator {
   /** The holder of a key; undefined where it is none. At once for a key that was seen a moment ago. */
   holder(key: string): Holder | undefined | Promise<Holder | undefined> {
     // By its hash: how long a look-up takes says nothing about the key, and no key stays in memory.
-    const digest = createHash("sha256").update(key).digest("base64")
+    const digest = hash("sha256", key, "base64")
     const known = this.#known.get(digest)
     const now = this.#now()
     if (known !== undefined && now - known.checkedAt < httpLimits.keyFreshMs)

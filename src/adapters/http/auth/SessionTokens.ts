@@ -26,13 +26,15 @@ export class SessionTokens {
     return new SessionTokens(await keys.secret("session_tokens", randomBytes(32).toString("base64url")))
   }
 
-  issue(tenant: Tenant, sessionId: string): string {
-    return `hrs_${this.#mac(tenant, sessionId).toString("base64url")}.${sessionId}`
+  issue(tenant: Tenant, sessionId: SessionId): string {
+    const token = `hrs_${this.#mac(tenant, sessionId).toString("base64url")}.${sessionId}`
+    this.#keep(keyOf(tenant, token), sessionId)
+    return token
   }
 
   /** The session that a token proves within a tenant; undefined where it proves none. */
   read(tenant: Tenant, token: string): SessionId | undefined {
-    const key = `${tenant}\u0000${token}`
+    const key = keyOf(tenant, token)
     const known = this.#proven.get(key)
     if (known !== undefined) return known
     const [, mac, sessionId] = form.exec(token) ?? []
@@ -40,10 +42,14 @@ export class SessionTokens {
     const given = Buffer.from(mac, "base64url")
     const right = this.#mac(tenant, sessionId)
     if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined
-    // What was proven once stays proven; the oldest are proven again.
+    this.#keep(key, sessionId)
+    return sessionId
+  }
+
+  /** What was proven once, or made here, stays proven; the oldest are proven again. */
+  #keep(key: string, sessionId: SessionId): void {
     if (this.#proven.size >= httpLimits.tokensKept) this.#proven.clear()
     this.#proven.set(key, sessionId)
-    return sessionId
   }
 
   /** Ids hold no NUL, so no two pairs share a text. */
@@ -51,3 +57,5 @@ export class SessionTokens {
     return createHmac("sha256", this.#secret).update(`session\u0000${tenant}\u0000${sessionId}`).digest()
   }
 }
+
+const keyOf = (tenant: Tenant, token: string): string => `${tenant}\u0000${token}`

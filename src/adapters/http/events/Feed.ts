@@ -22,9 +22,9 @@ interface Frame {
   readonly seq: number
   readonly text: string
 }
-/** Frames in order, without a gap. */
+/** Frames in order, without a gap: encoded once for all who are at the same place. */
 export interface Frames {
-  readonly text: string
+  readonly bytes: Uint8Array
   /** The last sequence in them. */
   readonly after: number
 }
@@ -41,6 +41,8 @@ export class Feed {
   #users = 0
   #waiting = new Set<() => void>()
   #failure: WorkflowError | undefined
+  /** What was read last, and from where: the readers of a live workflow all ask for the same. */
+  #latest: { readonly from: number; readonly head: number; readonly frames: Frames } | undefined
   #ended = false
 
   /** Begins at `head`: what came before is in the journal. */
@@ -67,22 +69,33 @@ export class Feed {
     if (this.#users === 0) this.#end()
   }
 
-  /** The frames after a sequence that are there already; undefined where there are none yet. */
-  async read(after: number): Promise<Frames | undefined> {
+  /**
+   * The frames after a sequence that are there already; undefined where there are none yet. At once for what is kept, throws or
+   * rejects where the journal failed.
+   */
+  read(after: number): Frames | undefined | Promise<Frames | undefined> {
     if (this.#failure !== undefined) throw this.#failure
     if (after >= this.#head) return undefined
+    const latest = this.#latest
+    if (latest !== undefined && latest.from === after && latest.head === this.#head) return latest.frames
     const first = this.#frames[0]
     if (first === undefined || after + 1 < first.seq) return this.#readJournal(after)
+    const frames = this.#join(after, first.seq)
+    this.#latest = { from: after, head: this.#head, frames }
+    return frames
+  }
+
+  #join(after: number, first: number): Frames {
     let text = ""
     let last = after
-    for (let index = after + 1 - first.seq; index < this.#frames.length; index++) {
+    for (let index = after + 1 - first; index < this.#frames.length; index++) {
       const frame = this.#frames[index]
       if (frame === undefined) break
       text += frame.text
       last = frame.seq
       if (text.length > httpLimits.chunkChars) break
     }
-    return { text, after: last }
+    return { bytes: Buffer.from(text), after: last }
   }
 
   /** Calls back once there is something after this sequence, or it has ended; returns the function that stops that. */
@@ -100,7 +113,7 @@ export class Feed {
       const exit = await this.#host.run(this.#reader.pull)
       if (Exit.isSuccess(exit)) {
         for (const event of exit.value) this.#keep({ seq: event.seq, text: frameOf(event) })
-        this.#wake()
+        await this.#wake()
         continue
       }
       const error = Cause.squash(exit.cause)
@@ -137,13 +150,19 @@ export class Feed {
       last = entry.seq
       if (text.length > httpLimits.chunkChars) break
     }
-    return last === after ? undefined : { text, after: last }
+    return last === after ? undefined : { bytes: Buffer.from(text), after: last }
   }
 
-  #wake(): void {
+  /** A share at a time: with thousands of readers, what else the server has to do would wait for all of their writes. */
+  async #wake(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = new Set()
-    for (const then of waiting) then()
+    let woken = 0
+    for (const then of waiting) {
+      then()
+      woken += 1
+      if (woken % httpLimits.wokenAtOnce === 0) await new Promise(setImmediate)
+    }
   }
 
   #end(): void {
@@ -151,6 +170,6 @@ export class Feed {
     this.#ended = true
     this.#reader.close()
     this.#onEnd()
-    this.#wake()
+    void this.#wake()
   }
 }

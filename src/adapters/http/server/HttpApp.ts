@@ -9,6 +9,7 @@ import { Effect, Schema } from "effect"
 import { SessionId, Tenant, WorkflowId } from "../../../machines/ids.ts"
 import type { EmbeddedClient } from "../../../runtime/EmbeddedClient.ts"
 import { fail, fromStorage, WorkflowError } from "../../../runtime/errors.ts"
+import { quickDecoder, unsure } from "../../../runtime/quickDecoder.ts"
 import { Observability } from "../../telemetry/Observability.ts"
 import type { RequestWatch } from "../../telemetry/RequestWatch.ts"
 import { openApiDocument } from "../api/openapi.ts"
@@ -81,8 +82,8 @@ export interface HttpOptions {
   readonly now?: () => number
 }
 
-const isSessionId = Schema.is(SessionId)
-const isWorkflowId = Schema.is(WorkflowId)
+const isSessionId = quickly(SessionId)
+const isWorkflowId = quickly(WorkflowId)
 const loopbackHost = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 
 export class HttpApp {
@@ -234,7 +235,8 @@ export class HttpApp {
 
   async #enter(incoming: Incoming, route: Route, params: Readonly<Record<string, string>>, seen: Seen): Promise<Reply> {
     if (this.isStopping && route.access !== "open") throw fail("overloaded", "This server is stopping. Try again.", {})
-    const holder = await this.#holder(incoming, route)
+    const found = this.#holder(incoming, route)
+    const holder = found instanceof Promise ? await found : found
     seen.holder = holder
     this.#limit(holder)
     const authorized = this.#authorizer.authorize({
@@ -285,20 +287,23 @@ export class HttpApp {
     }
   }
 
-  /** The caller by its key; a visitor for what anybody on loopback may ask. Rejects with `unauthenticated`. */
-  async #holder(incoming: Incoming, route: Route): Promise<Holder> {
+  /**
+   * The caller by its key; a visitor for what anybody on loopback may ask. At once for a key that was seen a moment ago; throws or rejects with
+   * `unauthenticated`.
+   */
+  #holder(incoming: Incoming, route: Route): Holder | Promise<Holder> {
     const authorization = incoming.header("authorization")
-    if (authorization === undefined) {
-      if (route.access === "open" && incoming.isLocal) return visitor
-      const holder = await this.#authenticator.anonymous(incoming.isLocal)
-      if (holder === undefined) throw unauthenticated("Send an API key as Authorization: Bearer <key>.")
-      this.#guardDevelopment(incoming)
-      return holder
-    }
+    if (authorization === undefined)
+      return route.access === "open" && incoming.isLocal ? visitor : this.#developer(incoming)
     const key = bearerOf(authorization)
     const found = key === undefined ? undefined : this.#authenticator.holder(key)
-    const holder = found instanceof Promise ? await found : found
-    if (holder === undefined) throw unauthenticated("The API key is unknown, expired or revoked.")
+    return found instanceof Promise ? found.then(known) : known(found)
+  }
+
+  async #developer(incoming: Incoming): Promise<Holder> {
+    const holder = await this.#authenticator.anonymous(incoming.isLocal)
+    if (holder === undefined) throw unauthenticated("Send an API key as Authorization: Bearer <key>.")
+    this.#guardDevelopment(incoming)
     return holder
   }
 
@@ -327,30 +332,28 @@ export class HttpApp {
    * A request that takes too long is answered; what it asked for may still be carried out, and its idempotency key finds
    * out.
    */
-  async #inTime<A>(work: Promise<A>, query: unknown): Promise<A> {
+  #inTime<A>(work: Promise<A>, query: unknown): Promise<A> {
     const wait = typeof query === "object" && query !== null && "wait" in query ? Number(query.wait) : 0
     const ms = (this.#options.requestMs ?? httpLimits.requestMs) + Math.min(httpLimits.waitMs, wait)
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () =>
-          reject(
-            fail(
-              "overloaded",
-              `There was no answer within ${ms} ms. Repeat the request with the same Idempotency-Key.`,
-              {
-                timeoutMs: ms,
-              },
-            ),
-          ),
-        ms,
+    return new Promise<A>((resolve, reject) => {
+      const late = (): void =>
+        reject(
+          fail("overloaded", `There was no answer within ${ms} ms. Repeat the request with the same Idempotency-Key.`, {
+            timeoutMs: ms,
+          }),
+        )
+      const timer = setTimeout(late, ms)
+      work.then(
+        (answer) => {
+          clearTimeout(timer)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          clearTimeout(timer)
+          reject(error)
+        },
       )
     })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   async #stream(incoming: Incoming, context: Context, params: unknown, query: unknown): Promise<Reply> {
@@ -402,6 +405,11 @@ interface Seen {
   watch: RequestWatch | undefined
 }
 
+const known = (holder: Holder | undefined): Holder => {
+  if (holder === undefined) throw unauthenticated("The API key is unknown, expired or revoked.")
+  return holder
+}
+
 /** Whoever asks for what anybody may. */
 const visitor: Holder = {
   tenant: Tenant.make("default"),
@@ -409,6 +417,13 @@ const visitor: Holder = {
   name: "visitor",
   scopes: new Set(),
   isDevelopment: true,
+}
+
+/** The schema is asked only where the quick decoder is not sure. */
+function quickly<S extends Schema.ConstraintDecoder<unknown>>(schema: S): (value: unknown) => value is S["Type"] {
+  const quick = quickDecoder(schema)
+  const slow = Schema.is(schema)
+  return (value): value is S["Type"] => quick(value) !== unsure || slow(value)
 }
 
 const unauthenticated = (detail: string) => fail("unauthenticated", detail, {})

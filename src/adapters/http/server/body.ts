@@ -34,7 +34,9 @@ export const readJson = async (incoming: Incoming, maxBytes: number): Promise<un
       { "accept-post": "application/json" },
     )
   if (!isUtf8(bytes)) throw malformed("The body is not UTF-8.")
-  const value = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"))
+  const value = parse(
+    (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString("utf8"),
+  )
   if (isDeeper(value, httpLimits.jsonDepth))
     throw malformed(`The body is nested more than ${httpLimits.jsonDepth} levels deep.`)
   return value
@@ -55,7 +57,8 @@ const isDeeper = (value: unknown, levels: number): boolean => {
     for (const item of value) if (isDeeper(item, levels - 1)) return true
     return false
   }
-  for (const member of Object.values(value)) if (isDeeper(member, levels - 1)) return true
+  const members = value as Readonly<Record<string, unknown>>
+  for (const name in members) if (isDeeper(members[name], levels - 1)) return true
   return false
 }
 

@@ -42,7 +42,6 @@ const read = async (request: Request, max: number): Promise<Uint8Array | "tooLar
 
 /** Asked for the next text only when it is read; a reader that asks too rarely is let go of, and finds the end. */
 const streamOf = (events: EventStream, slowMs: number, signal: AbortSignal): ReadableStream<Uint8Array> => {
-  const encoder = new TextEncoder()
   let slow: ReturnType<typeof setTimeout> | undefined
   const gone = (): void => {
     clearTimeout(slow)
@@ -61,9 +60,10 @@ const streamOf = (events: EventStream, slowMs: number, signal: AbortSignal): Rea
       start: untilRead,
       async pull(controller) {
         clearTimeout(slow)
-        const text = await events.next()
-        if (text === null) return controller.close()
-        controller.enqueue(encoder.encode(text))
+        const bytes = await events.next()
+        if (bytes === null) return controller.close()
+        // A reader may take what it is given; the bytes are shared with others.
+        controller.enqueue(new Uint8Array(bytes))
         untilRead(controller)
       },
       cancel: gone,

@@ -118,31 +118,33 @@ const stop = async (server: Server, app: HttpApp, graceMs: number): Promise<bool
 // ---- one request ----
 
 const serve = async (app: HttpApp, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const reply = await app.answer(incomingOf(request, response))
+  const { status, headers, body } = await app.answer(new NodeIncoming(request, response))
   if (response.destroyed) {
-    if (reply.body !== null && typeof reply.body !== "string") reply.body.close()
+    if (body !== null && typeof body !== "string") body.close()
     return
   }
-  const headers: Record<string, string> = { ...reply.headers }
-  if (app.isStopping) headers.connection = "close"
-  if (reply.body === null || typeof reply.body === "string") {
-    finish(request, response, { ...reply, headers }, reply.body ?? "")
-    return
-  }
-  response.writeHead(reply.status, headers)
-  await pour(reply.body, response, app.slowReaderMs)
+  if (body === null || typeof body === "string") return finish(app, request, response, { status, headers, body })
+  response.writeHead(status, app.isStopping ? { ...headers, connection: "close" } : headers)
+  await pour(body, response, app.slowReaderMs)
 }
 
-const finish = (request: IncomingMessage, response: ServerResponse, { status, headers }: Reply, body: string): void => {
+/** Names and values in turn are what `writeHead` takes with the least ado. */
+const finish = (
+  app: HttpApp,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers, body }: Reply & { readonly body: string | null },
+): void => {
+  const lines: Array<string> = []
+  for (const name in headers) lines.push(name, headers[name] ?? "")
+  const text = body ?? ""
+  if (status !== 204 && headers["content-length"] === undefined)
+    lines.push("content-length", String(Buffer.byteLength(text)))
   // A body that was refused unread would be taken for the next request: the connection ends with the answer.
   const isUnread = !request.complete && status >= 400
-  const length = headers["content-length"] ?? String(Buffer.byteLength(body))
-  response.writeHead(status, {
-    ...headers,
-    ...(status === 204 ? {} : { "content-length": length }),
-    ...(isUnread ? { connection: "close" } : {}),
-  })
-  response.end(body)
+  if (isUnread || app.isStopping) lines.push("connection", "close")
+  response.writeHead(status, lines)
+  response.end(text)
   if (isUnread) response.once("finish", () => linger(request))
 }
 
@@ -155,14 +157,14 @@ const linger = (request: IncomingMessage): void => {
 }
 
 /**
- * Writes one text at a time, and the next when that is out: nothing is kept for a slow reader, and one that stands still is
+ * Writes one piece at a time, and the next when that is out: nothing is kept for a slow reader, and one that stands still is
  * cut.
  */
 const pour = async (events: EventStream, response: ServerResponse, slowMs: number): Promise<void> => {
   response.once("close", () => events.close())
   response.flushHeaders()
-  for (let text = await events.next(); text !== null; text = await events.next()) {
-    if (response.write(text) || (await drained(response, slowMs))) continue
+  for (let bytes = await events.next(); bytes !== null; bytes = await events.next()) {
+    if (response.write(bytes) || (await drained(response, slowMs))) continue
     response.destroy()
     return
   }
@@ -185,28 +187,42 @@ const drained = (response: ServerResponse, ms: number): Promise<boolean> =>
     if (response.destroyed) done(false)
   })
 
-const incomingOf = (request: IncomingMessage, response: ServerResponse): Incoming => {
-  const url = request.url ?? "/"
-  const mark = url.indexOf("?")
-  let left: AbortController | undefined
-  return {
-    method: request.method ?? "GET",
-    path: mark === -1 ? url : url.slice(0, mark),
-    query: mark === -1 ? "" : url.slice(mark + 1),
-    header: (name) => {
-      const value = request.headers[name]
-      return typeof value === "object" ? value.join(", ") : value
-    },
-    body: (max) => read(request, max),
-    isLocal: localAddress.test(request.socket.remoteAddress ?? ""),
-    get signal() {
-      if (left === undefined) {
-        const controller = new AbortController()
-        response.once("close", () => controller.abort())
-        left = controller
-      }
-      return left.signal
-    },
+class NodeIncoming implements Incoming {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  #left: AbortController | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    const url = request.url ?? "/"
+    const mark = url.indexOf("?")
+    this.method = request.method ?? "GET"
+    this.path = mark === -1 ? url : url.slice(0, mark)
+    this.query = mark === -1 ? "" : url.slice(mark + 1)
+    this.#request = request
+    this.#response = response
+  }
+
+  get isLocal(): boolean {
+    return localAddress.test(this.#request.socket.remoteAddress ?? "")
+  }
+  get signal(): AbortSignal {
+    if (this.#left === undefined) {
+      const left = new AbortController()
+      this.#response.once("close", () => left.abort())
+      this.#left = left
+    }
+    return this.#left.signal
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return typeof value === "object" ? value.join(", ") : value
+  }
+  body(max: number): Promise<Uint8Array | "tooLarge"> {
+    return read(this.#request, max)
   }
 }
 
