@@ -49,7 +49,7 @@ export class Terminal {
     const { stdout } = streams
     this.columns = Math.min(
       widest,
-      Math.max(40, stdout.isTTY === true ? (stdout.columns ?? defaultColumns) : defaultColumns),
+      Math.max(40, stdout.isTTY === true ? (known(stdout.columns) ?? defaultColumns) : defaultColumns),
     )
     this.#colour = hasColour(streams)
   }
@@ -66,7 +66,7 @@ export class Terminal {
   /** Lines of the screen. */
   get rows(): number {
     const { stdout } = this.#streams
-    return Math.max(5, stdout.rows ?? defaultRows)
+    return Math.max(5, known(stdout.rows) ?? defaultRows)
   }
 
   /** Whether a person is there to answer. */
@@ -114,6 +114,9 @@ export class Terminal {
     if (this.#streams.stderr.isTTY === true) this.#streams.stderr.write(`\r\u001b[2K${text}`)
   }
 }
+
+/** Some terminals say that they have no size at all. */
+const known = (size: number | undefined): number | undefined => (size === 0 ? undefined : size)
 
 const hasColour = ({ stdout, env }: Streams): boolean => {
   if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false
