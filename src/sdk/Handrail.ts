@@ -2,8 +2,8 @@
  * `Handrail`: the runtime in your own process, in one line; or the one of a server.
  *
  * `Handrail.open({ store })` opens a store, hosts the actors of its workflows, and is a `Client`. Several may be open in one
- * process and several processes may open the same file: the journal's key decides (architecture.md). `Handrail.connect({ url, apiKey })`
- * is the same `Client` over HTTP.
+ * process and several processes may open the same file: the journal's key decides (architecture.md).
+ * `Handrail.connect({ url, apiKey })` is the same `Client` over HTTP.
  */
 import { Effect, Exit, Layer, ManagedRuntime, Schema } from "effect"
 import type { ConnectOptions } from "../adapters/http/client/options.ts"

@@ -53,7 +53,7 @@ export interface ReplayOptions<T extends Tools = Tools> {
   readonly signal?: AbortSignal | undefined
   readonly mode?: "enforce" | undefined
   readonly onError?: "block" | undefined
-  /** Retries of a command after trouble with the infrastructure: 0 to 5, default 2; over `runtimeUrl`, those of `Handrail.connect`. */
+  /** Retries of a command after trouble with the infrastructure: 0 to 5, default 2; with `runtimeUrl`, that of `connect`. */
   readonly maxRetries?: number | undefined
   /** Renews the claim lease until the first step is committed. Default true. */
   readonly autoHeartbeat?: boolean | undefined

@@ -78,9 +78,9 @@ describe("a stream that is cut", () => {
     const { runtime, url, key } = await serve({ heartbeatMs: 20 })
     await runtime.createRoot(root)
     const line = cutting(() => Number.POSITIVE_INFINITY)
-    const client = connected({ url, apiKey: key, fetch: line.fetch, silenceMs: 400 })
+    const client = connected({ url, apiKey: key, fetch: line.fetch, silenceMs: 1000 })
     const reading = taken(client, 3)
-    const until = performance.now() + 900
+    const until = performance.now() + 2200
     await expect.poll(() => performance.now() > until, { timeout: 5000 }).toBe(true)
     await offerMany(runtime, 1)
     expect((await reading).map(({ seq }) => seq)).toEqual([1, 2, 3])

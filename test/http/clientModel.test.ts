@@ -2,8 +2,8 @@
  * The contract over HTTP: every answer and refusal that a remote client gets is the model's, and I1 to I12 hold over what is left
  * behind, with two servers on one Postgres where each call goes to either.
  *
- * The servers are in this process, so that their clock stands until the sequence moves it. What is seen after a command is asked of a
- * third runtime on the same store, which also fires what is due before a command.
+ * The servers are in this process, so that their clock stands until the sequence moves it. What is seen after a command is asked
+ * of a third runtime on the same store, which also fires what is due before a command.
  */
 import { Clock, Effect, Layer, ManagedRuntime, Schema } from "effect"
 import fc from "fast-check"
@@ -135,7 +135,7 @@ const eitherServer = (url: string): StoreFactory => ({
   },
 })
 
-/** A server compiles what it is sent, and refuses what the rules alone would make something of, such as a limit that nothing fits in. */
+/** A server compiles what it is sent, and refuses what the rules alone would take, such as a limit that nothing fits in. */
 const compiling = definitions.filter((definition) => fromArtifact(artifactOf(definition)).ok)
 
 describe.skipIf(postgresUrl === undefined)("the contract over HTTP", () => {

@@ -1,4 +1,4 @@
-/** A server in a process of its own, to be killed: `clientServer.ts STORE-FILE PORT KEY-FILE`. Says `listening URL` once it answers. */
+/** A server in a process of its own, to be killed: `clientServer.ts STORE-FILE PORT KEY-FILE`. Says `listening URL KEY`. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { KeyRing } from "../../src/adapters/http/auth/KeyRing.ts"
 import { HttpApp } from "../../src/adapters/http/server/HttpApp.ts"

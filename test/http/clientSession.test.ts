@@ -69,7 +69,8 @@ describe("replay with runtimeUrl and apiKey", () => {
 })
 
 describe("a kill", () => {
-  test("reaches the signal of a running tool in well under a second", async () => {
+  // A machine that stands still for a second says nothing of how fast a kill is.
+  test("reaches the signal of a running tool in well under a second", { retry: 2 }, async () => {
     const { url, key, connect } = await serve()
     const started = gate()
     const session = lead(

@@ -1,9 +1,9 @@
 /**
  * The remote client: the same `Client`, over HTTP.
  *
- * An input is checked here as the runtime checks it, so a wrong one is refused with the same words and never travels. Every command
- * is sent under an idempotency key, the caller's or one of its own. The tokens of the sessions that it opened are kept and sent by
- * themselves. It holds no connection but those of calls and streams that are under way.
+ * An input is checked here as the runtime checks it, so a wrong one is refused with the same words and never travels. Every
+ * command is sent under an idempotency key, the caller's or one of its own. The tokens of the sessions that it opened are kept,
+ * and sent by themselves. It holds no connection but those of calls and streams that are under way.
  */
 import { randomUUID } from "node:crypto"
 import { Schema } from "effect"
