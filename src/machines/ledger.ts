@@ -159,7 +159,7 @@ export const checkDepth = (state: State, role: string, depth: number): Refusal |
 export const limitsCost = (state: State, role: string): boolean =>
   state.limits.maxCost !== null || (state.roleLimits.get(role)?.maxCost ?? null) !== null
 
-/** The share that is left of each limit, 0 to 1: of the workflow's or of a role's, whichever is less. A limit of 0 has no share. */
+/** The share that is left of each limit, 0 to 1: of the workflow or of a role, whichever is less. A limit of 0 has none. */
 export const headroom = (state: State): ReadonlyMap<Counted, number> => {
   const shares = new Map<Counted, number>()
   const note = (limits: Limits | undefined, account: Account | undefined): void => {

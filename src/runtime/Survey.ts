@@ -1,8 +1,8 @@
 /**
  * A survey: what all live workflows of this runtime have open, and how near they are to their limits.
  *
- * Sums and extremes only, never a workflow by its name: the size of the answer does not depend on how many there are. It looks at a
- * few actors at a time and lets commands through in between, so that asking for it never holds them up.
+ * Sums and extremes only, never a workflow by its name: the size of the answer does not depend on how many there are. It looks
+ * at a few actors at a time and lets commands through in between, so that asking for it never holds them up.
  */
 import { Effect } from "effect"
 import { type Counted, headroom } from "../machines/ledger.ts"

@@ -1,8 +1,8 @@
 /**
  * `Telemetry`: what the runtime tells whoever watches it. A port; `adapters/telemetry` counts, traces and logs behind it.
  *
- * Off unless one is provided: then nothing of it is called or made, and no clock is read. What is provided is called where commands
- * are decided, so its methods must be quick, bounded, and must not throw.
+ * Off unless one is provided: then nothing of it is called or made, and no clock is read. What is provided is called where
+ * commands are decided, so its methods must be quick, bounded, and must not throw.
  */
 import { Context, type Effect } from "effect"
 import type { Command } from "../machines/commands.ts"

@@ -37,6 +37,17 @@ describe("/metrics", () => {
     expect(new Set(parseExposition(body).keys())).toEqual(documented)
   })
 
+  test("is what the queries and alerts of docs/observability.md ask for", async () => {
+    const metrics = parseExposition((await scrape()).body)
+    const asked = [...page.matchAll(/handrail_[a-z_]+[a-z]/g)].map(([name]) => name)
+    expect(asked.length).toBeGreaterThan(documented.size)
+    for (const name of asked) {
+      const series = metrics.has(name) ? name : name.replace(/_(bucket|sum|count)$/, "")
+      expect(metrics.get(series), name).toBeDefined()
+      if (series !== name) expect(metrics.get(series)?.type).toBe("histogram")
+    }
+  })
+
   test("is there without observability too, with what is known without counting", async () => {
     const server = await openServer()
     await root(server)

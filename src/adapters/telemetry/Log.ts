@@ -1,8 +1,9 @@
 /**
  * Structured logs: one line of JSON an event, with the ids of what it is about.
  *
- * Fields are chosen here, one by one: no argument, summary, result, header, key, or word of a caller can get into a line, and of an
- * error only its class and the place in the code. What repeats itself is written once in a while, with how often it was left out.
+ * Fields are chosen here, one by one: no argument, summary, result, header, key, or word of a caller can get into a line, and
+ * of an error only its class and the place in the code. What repeats itself is written once in a while, with how often it was
+ * left out.
  */
 import { Cause, type Layer, Logger, type LogLevel, References } from "effect"
 

@@ -1,8 +1,8 @@
 /**
  * `Observability`: metrics, traces and logs of a process, to give to `Handrail.open` and `HttpApp.open`.
  *
- * It is the runtime's `Telemetry` port and the HTTP server's. Metrics are always counted; spans are made where a tracer is given, and
- * lines where a log is. One may watch several runtimes: their figures add up.
+ * It is the runtime's `Telemetry` port and the HTTP server's. Metrics are always counted; spans are made where a tracer is given,
+ * and lines where a log is. One may watch several runtimes: their figures add up.
  */
 import { Effect, Exit, Layer, type Tracer } from "effect"
 import type { Command } from "../../machines/commands.ts"
@@ -121,8 +121,8 @@ export class Observability implements TelemetryService {
   }
 
   /**
-   * One commit serves many commands. Its span is a child of the first whose trace is sampled and links to all, and each of those of
-   * other traces links back to it.
+   * One commit serves many commands. Its span is a child of the first whose trace is sampled and links to all, and each of those
+   * of other traces links back to it.
    */
   group<A>(
     append: Effect.Effect<A, StorageError>,

@@ -1,5 +1,5 @@
 /**
- * What the runtime counts and measures. No label ever holds an id: the number of series is that of commands, codes and operations.
+ * What the runtime counts and measures. No label ever holds an id: the series are those of commands, codes and operations.
  *
  * Per command: two readings of the clock, one look-up by the command's name, and four additions.
  */

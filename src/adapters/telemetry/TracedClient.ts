@@ -1,8 +1,9 @@
 /**
  * A client whose calls are spans: what a program asked for, with everything that came of it below.
  *
- * It works over any client. Where that one is in the same process, the commands become children of the calls; where it is remote and
- * was made with `observability.fetch()`, the server's requests do. The calls that open a session answer with one that goes on here.
+ * It works over any client. Where that one is in the same process, the commands become children of the calls; where it is remote
+ * and was made with `observability.fetch()`, the server's requests do. The calls that open a session answer with one that goes
+ * on here.
  */
 
 import type { InputOf } from "../../machines/commands.ts"

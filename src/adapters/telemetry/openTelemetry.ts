@@ -1,9 +1,9 @@
 /**
  * Handrail's spans through OpenTelemetry: a tracer of Effect's shape over `@opentelemetry/api`.
  *
- * The API is handed over and not imported, so that whoever has none needs none, and so that the spans go to the very copy of it that
- * the program has set up. Where nothing is set up its tracer makes nothing that is recorded. What has no parent becomes a child of
- * whatever span is active in the program, such as that of a model's call. Sampling is the SDK's.
+ * The API is handed over and not imported, so that whoever has none needs none, and so that the spans go to the very copy of it
+ * that the program has set up. Where nothing is set up its tracer makes nothing that is recorded. What has no parent becomes a
+ * child of whatever span is active in the program, such as that of a model's call. Sampling is the SDK's.
  */
 import type * as Otel from "@opentelemetry/api"
 import { type Context, Exit, Tracer } from "effect"

@@ -1,4 +1,4 @@
-/** A `Journal` whose every call is measured. It passes everything on as it is, and measures an interrupted call like any other. */
+/** A `Journal` whose every call is measured. It passes everything on as it is, and measures what is interrupted too. */
 import { Cause, Effect, Exit } from "effect"
 import type { Journal, StorageError } from "../../runtime/Journal.ts"
 import type { RuntimeMetrics } from "./RuntimeMetrics.ts"
