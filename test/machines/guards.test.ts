@@ -37,6 +37,20 @@ it("a kill reaches the living below a session that was killed alone, and is a ne
   expect(scene.propose("c2", [])).toBe("session_killed")
 })
 
+it("a kill of what is dead already answers with the kill that ended it, also while an orphan is unresolved (§8)", () => {
+  const scene = new Scene()
+  scene.child("c1")
+  scene.propose("c1", [])
+  const kill = () => scene.say({ _tag: "kill", scope: "subtree", sessionId: "c1", reason: "stop" })
+  const first = kill()
+  expect(first).toMatchObject({ killId: "kill1", state: "fenced", counts: { sessions: 1, orphanedSteps: 1 } })
+  const before = scene.events.length
+  expect(kill()).toEqual(first)
+  scene.receipt("c1", "step1")
+  expect(kill()).toEqual({ ...(first as object), state: "quiescent" })
+  expect(scene.events.slice(before).map(({ body }) => body._tag)).toEqual(["steps.resolved"])
+})
+
 describe("a step that waits behind one of another session", () => {
   const endings: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
     ["is killed", { _tag: "kill", scope: "session", sessionId: "c1", reason: "stop" }],
