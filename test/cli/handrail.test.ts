@@ -1,11 +1,13 @@
 /** The `handrail` command itself: help, versions, typing errors, completion, `check`, and what it prints where. */
 import { spawnSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, test, vi } from "vitest"
 import { commands } from "../../src/cli/commands.ts"
 import { Progress } from "../../src/cli/Progress.ts"
 import { Terminal, wrap } from "../../src/cli/Terminal.ts"
 import { packageFile } from "../house/package.ts"
-import { brokenYaml, directoryOf, handrail, saneYaml, warnedYaml } from "./command.ts"
+import { brokenYaml, directoryOf, handrail, here, saneYaml, warnedYaml } from "./command.ts"
 
 // Each test starts processes, and the machine may be busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -19,15 +21,29 @@ describe("help", () => {
     expect([code, err]).toEqual([0, ""])
   })
 
-  test.each(names)("of %s shows usage, options, examples and exit codes, however it is asked for", (name) => {
-    const { code, out } = handrail([...name.split(" "), "--help"])
-    expect(out).toContain(`Usage: handrail ${name}`)
-    expect(out).toContain("-h, --help")
-    expect(out).toMatch(new RegExp(`Examples:\\n {2}# .+\\n {2}handrail ${name}`))
-    expect(out).toMatch(/Exit codes:\n {2}0 /)
-    expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100)
+  test("of each command shows usage, options, examples and exit codes, however it is asked for", async () => {
+    for (const name of names) {
+      const words = name.split(" ")
+      const { code, out } = await here([...words, "--help"])
+      expect(out).toContain(`Usage: handrail ${name}`)
+      expect(out).toContain("-h, --help")
+      expect(out, name).toMatch(
+        new RegExp(`Examples:\\n {2}# .+\\n {2}(HANDRAIL_STORE=\\S+ |zcat .* )?handrail ${name}`),
+      )
+      expect(out).toMatch(/Exit codes:\n {2}0 /)
+      const lines = out.split("\n").filter((line) => !/^ {2}\S.*handrail /.test(line))
+      expect(Math.max(...lines.map((line) => line.length)), name).toBeLessThanOrEqual(100)
+      expect(code).toBe(0)
+      expect((await here(["help", ...words])).out).toBe(out)
+    }
+  })
+
+  test("of a group lists its commands; a group alone is a slip", async () => {
+    const { code, out } = await here(["keys", "--help"])
+    expect(out.match(/^ {2}keys \w+/gm)).toEqual(["  keys create", "  keys list", "  keys rotate", "  keys revoke"])
     expect(code).toBe(0)
-    expect(handrail(["help", ...name.split(" ")]).out).toBe(out)
+    expect(await here(["help", "keys"])).toMatchObject({ code: 0, out })
+    expect(await here(["keys"])).toMatchObject({ code: 2, out })
   })
 
   test("is the same summary in the list and in the command", async () => {
@@ -39,7 +55,7 @@ describe("help", () => {
       'export async function resolve(s,c,n){if(/^(effect|yaml|ajv|kysely|xstate|better-sqlite3)/.test(s))throw new Error("heavy: "+s);return n(s,c)}'
     const register = `import{register}from"node:module";register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)})`
     const node = ["--import", `data:text/javascript,${encodeURIComponent(register)}`]
-    for (const args of [["--help"], ["simulate", "--help"], ["completion", "bash"]])
+    for (const args of [["--help"], ["serve", "--help"], ["completion", "bash"]])
       expect(handrail(args, { node })).toMatchObject({ code: 0, err: "" })
     // The guard itself: what compiles definitions is heavy.
     expect(handrail(["check", "examples/pr-review/governance"], { node }).err).toContain("heavy: ")
@@ -103,6 +119,30 @@ describe("check", () => {
   })
 })
 
+describe("init", () => {
+  test("writes a folder that compiles without a warning and in which nothing dangerous can happen", () => {
+    const cwd = directoryOf({})
+    const { code, out } = handrail(["init"], { cwd })
+    expect(out).toContain("wrote governance/worker/write_document.yaml\n")
+    expect(out).toContain("Next: handrail check governance, then handrail simulate governance.")
+    expect(code).toBe(0)
+    expect(handrail(["check", "--strict", "governance"], { cwd })).toMatchObject({ code: 0, err: "" })
+    expect(handrail(["simulate", "governance", "--runs", "300"], { cwd })).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("no danger"),
+    })
+  })
+
+  test("overwrites nothing, and then writes nothing else either", async () => {
+    const cwd = directoryOf({ "mine/worker/session.yaml": "mine" })
+    const refused = await here(["init", join(cwd, "mine")])
+    expect(refused).toMatchObject({ code: 1, out: "", err: expect.stringContaining("file_exists: ") })
+    expect(readdirSync(join(cwd, "mine"))).toEqual(["worker"])
+    expect(readFileSync(join(cwd, "mine/worker/session.yaml"), "utf8")).toBe("mine")
+    expect(await here(["init", join(cwd, "mine/worker/session.yaml")])).toMatchObject({ code: 2, out: "" })
+  })
+})
+
 describe("completion", () => {
   const completed = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
     const script = `${handrail(["completion", "bash"]).out}
@@ -111,7 +151,11 @@ COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.l
   }
 
   test("in bash: commands, options, and the values of options", () => {
-    expect(completed(["handrail", "s"])).toEqual(["simulate"])
+    expect(completed(["handrail", "si"])).toEqual(["simulate"])
+    expect(completed(["handrail", "keys", "r"])).toEqual(["rotate", "revoke"])
+    expect(completed(["handrail", "keys", "create", "--scopes", "o"])).toEqual(["operator"])
+    expect(completed(["handrail", "kill", "pr-42", "--scope", "s"])).toEqual(["session", "subtree"])
+    expect(completed(["handrail", "workflows", "list", "--sta"])).toEqual(["--status"])
     expect(completed(["handrail", "simulate", "--r"])).toEqual(["--runs"])
     expect(completed(["handrail", "simulate", "--agents", "g"])).toEqual(["good", "greedy"])
     expect(completed(["handrail", "completion", "z"])).toEqual(["zsh"])
@@ -119,7 +163,8 @@ COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.l
 
   test.each(["zsh", "fish"])("in %s it names every command and option", (shell) => {
     const { out, code } = handrail(["completion", shell])
-    for (const word of [...names, "runs", "strict", "greedy"]) expect(out).toContain(word)
+    for (const word of [...names.flatMap((name) => name.split(" ")), "runs", "strict", "greedy"])
+      expect(out).toContain(word)
     expect(code).toBe(0)
   })
 
