@@ -2,7 +2,7 @@
  * Counters, histograms and gauges, and their text for Prometheus (exposition format 0.0.4).
  *
  * Small and of our own, because it counts where commands are decided: a cell is a number in an object that its caller keeps, so
- * that counting is an addition and no look-up by labels. The number of cells of a metric is bounded, whatever its labels are given.
+ * that counting is an addition and no look-up by labels. The cells of a metric are bounded, whatever its labels are given.
  */
 
 export interface Family {
