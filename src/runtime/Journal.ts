@@ -13,8 +13,8 @@ import type { Tenant, WorkflowId } from "../machines/ids.ts"
 import type { Archive, ArchiveRefs, HandoffRow, Projection, SessionRow, WorkflowRow } from "../machines/projection.ts"
 
 /**
- * The store could not carry out the call, or could not confirm it. Of an append either all or nothing is written; which of the two
- * is not known where the answer was lost (`connection`, `timeout`, `crashed`, `io`). It may be tried again.
+ * The store could not carry out the call, or could not confirm it. Of an append either all or nothing is written; which
+ * of the two is not known where the answer was lost (`connection`, `timeout`, `crashed`, `io`). It may be tried again.
  */
 export class StorageUnavailable extends Schema.TaggedError<StorageUnavailable>()("StorageUnavailable", {
   /** What failed, in words without SQL, paths or secrets. */

@@ -32,8 +32,8 @@ export const fail = (code: Code, detail: string, facts: Facts = {}): WorkflowErr
 export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowError(refusal)
 
 /**
- * Trouble with the store, the runtime or the way there, and none of the workflow's rules: the same command may be sent again as it
- * is. A refusal by the rules is an answer, also where it may be different later.
+ * Trouble with the store, the runtime or the way there, and none of the workflow's rules: the same command may be sent
+ * again as it is. A refusal by the rules is an answer, also where it may be different later.
  */
 export const isInfrastructure = (error: unknown): error is WorkflowError =>
   error instanceof WorkflowError && error.retryable && error.status !== 409

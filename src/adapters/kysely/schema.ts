@@ -1,11 +1,11 @@
 /**
  * The tables, as Kysely reads them. Columns are text and integers below 2^53; JSON is text; times are epoch ms.
  *
- * On SQLite the write path is laid out for many busy workflows that share one fsync. What a group of appends must write to be durable
- * is dense, in the order of commits: rows at the end of `journal`, and one row in `pending` that holds what the events change
- * in the projections. From there the changes are *folded* into the tables below and `journal_runs`, many groups at a time,
- * so that a page in the middle of a large table is written once for many rows and not once for each (Fold.ts). A
- * reader sees both together (Tail.ts); nobody sees a workflow without its latest changes.
+ * On SQLite the write path is laid out for many busy workflows that share one fsync. What a group of appends must write
+ * to be durable is dense, in the order of commits: rows at the end of `journal`, and one row in `pending` that holds what
+ * the events change in the projections. From there the changes are *folded* into the tables below and `journal_runs`,
+ * many groups at a time, so that a page in the middle of a large table is written once for many rows and not once for
+ * each (Fold.ts). A reader sees both together (Tail.ts); nobody sees a workflow without its latest changes.
  *
  * On Postgres there are no such pages: `journal` has the key (tenant, workflow_id, seq) and no `id`, `journal_runs` and `pending`
  * do not exist, and every change goes to its table at once.

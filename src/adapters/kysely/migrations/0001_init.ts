@@ -90,8 +90,8 @@ export const init = async (db: Kysely<unknown>, has: Capabilities): Promise<void
     .addCheckConstraint("workflows_end", sql`(status = 'active') = (ended_at is null)`)
     .execute()
   // An index for listings holds all rows, and has a condition all the same: only a statement that names it may use the index. A
-  // planner that has not counted the rows yet takes it for as good as the key, and would read every handoff of a workflow for each
-  // that changes.
+  // planner that has not counted the rows yet takes it for as good as the key, and would read every handoff of a workflow
+  // for each that changes.
   await db.schema
     .createIndex("workflows_newest")
     .on("workflows")

@@ -23,7 +23,7 @@ const bySqlState: Readonly<Record<string, readonly [reason: string, detail: stri
   "58": ["io", "the database could not use its disk"],
 }
 
-export const sqlState = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? "") : "")
+const sqlState = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? "") : "")
 
 /** A lost race that the same statements may win when they are run again: serialization, deadlock, a taken key, a moved head. */
 export const isLostRace = (error: unknown): boolean => ["40001", "40P01", "23505", "22012"].includes(sqlState(error))
