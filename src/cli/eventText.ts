@@ -1,6 +1,7 @@
 /** Events of a journal for people: one line each, with nothing in it that an agent could drive a terminal with. */
 import type { JournalEvent } from "../machines/events.ts"
 import { fromMicros } from "../machines/ids.ts"
+import { durationText } from "../testing/check/durations.ts"
 import type { Style, Terminal } from "./Terminal.ts"
 import { cell } from "./table.ts"
 import { clockOf } from "./times.ts"
@@ -67,10 +68,15 @@ const detailOf = (body: Body): string => {
     case "killed":
       return `${body.scope}${body.sessionId === null ? "" : ` ${body.sessionId}`}, ${body.killId}${ended(body.ends)}${because(body.reason)}`
     case "limits.raised":
-      return `${body.role ?? "workflow"}: ${Object.entries(body.limits)
-        .map(([name, value]) => `${name} ${name === "maxCost" ? fromMicros(value) : value}`)
-        .join(", ")}`
+      return `${body.role ?? "workflow"}: ${Object.entries(body.limits).map(limitText).join(", ")}`
   }
+}
+
+/** As workflow.yaml writes it. */
+const limitText = ([name, value]: readonly [string, number]): string => {
+  if (name === "maxCost") return `max_cost ${fromMicros(value)}`
+  if (name === "maxDurationMs") return `max_duration ${durationText(value)}`
+  return `${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} ${value}`
 }
 
 const ended = (ends: string | undefined): string => (ends === undefined ? "" : `, the workflow is ${ends}`)
