@@ -51,6 +51,23 @@ it("a kill of what is dead already answers with the kill that ended it, also whi
   expect(scene.events.slice(before).map(({ body }) => body._tag)).toEqual(["steps.resolved"])
 })
 
+describe("a workflow whose root was killed alone", () => {
+  const endings: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
+    ["completes", { _tag: "complete", sessionId: "c1" }],
+    ["fails", { _tag: "fail", sessionId: "c1", reason: "r" }],
+    ["is killed", { _tag: "kill", scope: "session", sessionId: "c1", reason: "r" }],
+  ]
+  it.each(endings)("is killed when its last session %s, and not before (§2)", (_, ending) => {
+    const scene = new Scene()
+    for (const child of ["c1", "c2"]) scene.child(child)
+    scene.say({ _tag: "kill", scope: "session", sessionId: "root", reason: "stop" })
+    scene.say({ _tag: "complete", sessionId: "c2" })
+    expect(scene.state.status).toBe("active")
+    scene.say(ending)
+    expect([scene.state.status, scene.state.killId]).toEqual(["killed", "kill1"])
+  })
+})
+
 describe("a step that waits behind one of another session", () => {
   const endings: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
     ["is killed", { _tag: "kill", scope: "session", sessionId: "c1", reason: "stop" }],
