@@ -15,6 +15,7 @@ import { openTelemetryTracer } from "../../src/adapters/telemetry/openTelemetry.
 import { readTraceparent, writeTraceparent } from "../../src/adapters/telemetry/traceparent.ts"
 import { Handrail } from "../../src/sdk/Handrail.ts"
 import { openServer, root } from "../http/fixtures.ts"
+import { governance, lead } from "../sdk/fixtures.ts"
 import { begin, openWatched } from "./fixtures.ts"
 
 /** OpenTelemetry as a program sets it up, with its spans kept in memory. */
@@ -89,6 +90,21 @@ describe("a trace", () => {
     expect(parentOf(command)).toBe(idOf(named("handrail.client propose")))
     expect(parentOf(commit)).toBe(idOf(command))
     expect(linksOf(commit)).toEqual([idOf(command)])
+  })
+
+  test("begins with what an agent's governed tool asks for, before it runs and after", async () => {
+    const { observe, named } = telemetry()
+    const onServer = observe()
+    const server = await openServer({ runtime: await openWatched(onServer), observability: onServer })
+    const onClient = observe()
+    const fetch = onClient.fetch((url, init) => server.app.fetch(new Request(url, init)))
+    const remote = Handrail.connect({ url: "http://localhost", apiKey: server.key, fetch })
+    onTestFinished(() => remote.close())
+    const session = lead(onClient.client(remote), governance(), { look: () => "seen" })
+    await session.tools.look()
+    for (const name of ["createRoot", "propose", "receipt"])
+      expect(traceOf(named(`handrail.command ${name}`))).toBe(traceOf(named(`handrail.client ${name}`)))
+    await session.close()
   })
 
   test("of every command leads to the one commit that served them all", async () => {
