@@ -5,7 +5,7 @@
  * one knows the few forms that commands are made of, accepts what it is sure of, and leaves everything else (each mistake, each
  * form that it doesn't know) to the schema. So the schema remains the only rule; a test proves that the two agree.
  */
-import type { Schema, SchemaAST } from "effect"
+import { Schema, type SchemaAST } from "effect"
 
 /** The answer of a quick decoder that isn't sure: ask the schema. */
 export const unsure: unique symbol = Symbol("unsure")
@@ -20,8 +20,9 @@ const derive = (ast: SchemaAST.AST): QuickDecoder => {
   const { transformation } = link
   if (ast.encoding?.length !== 1 || transformation._tag !== "Transformation") return () => unsure
   const step = transformation.decode
-  if (step._tag !== "Transform") return () => unsure
   const before = derive(link.to)
+  if (step._tag === "Passthrough") return checked(before, ast)
+  if (step._tag !== "Transform") return () => unsure
   const transform: (value: unknown) => unknown = step.transform
   const after = checked((value) => value, ast)
   return (value) => {
@@ -42,6 +43,8 @@ const form = (ast: SchemaAST.AST): QuickDecoder => {
       return (value) => (value === ast.literal ? value : unsure)
     case "Unknown":
       return (value) => value
+    case "Declaration":
+      return isJsonForm(ast) ? (value) => (isJson(value, jsonLevels) ? value : unsure) : () => unsure
     case "Union":
       return union(ast)
     case "Arrays":
@@ -57,6 +60,25 @@ const literals = (ast: SchemaAST.Union): QuickDecoder => {
   const values = new Set<unknown>(ast.types.map((type) => (type._tag === "Literal" ? type.literal : unsure)))
   if (values.has(unsure)) return () => unsure
   return (value) => (values.has(value) ? value : unsure)
+}
+
+const { ast: jsonForm } = Schema.Json
+/** Whatever its annotations are: it is one rule. */
+const isJsonForm = (ast: SchemaAST.Declaration): boolean => jsonForm._tag === "Declaration" && ast.run === jsonForm.run
+/** Deeper ones, and such as hold themselves, are for the schema to judge. */
+const jsonLevels = 64
+const isJson = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null)
+    return value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)
+  if (levels === 0) return false
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isJson(item, levels - 1)) return false
+    return true
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
+  const members = value as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(members)) if (!isJson(members[name], levels - 1)) return false
+  return true
 }
 
 const union = (ast: SchemaAST.Union): QuickDecoder => {

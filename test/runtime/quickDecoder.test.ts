@@ -103,6 +103,8 @@ const inForms = Schema.Struct({
     Schema.Struct({ role: Schema.String }),
   ]),
 })
+/** Any JSON, as a body that is decoded from JSON has it: `Unknown` behind a check that it is one. */
+const withJson = Schema.toCodecJson(Schema.Struct({ one: Schema.Unknown, other: Schema.optionalKey(Schema.Json) }))
 const cases = [
   ...members.map(({ name, schema }) => ({ name, schema, right: { _tag: name, ...full[name] } })),
   ...[{ type: "root", role: "r" }, { type: "child", role: "r", generation: 2 }, { role: "r" }].map((workflow) => ({
@@ -110,6 +112,7 @@ const cases = [
     schema: inForms,
     right: { agent: "a", workflow },
   })),
+  { name: "any JSON", schema: withJson, right: { one: { a: [1, null, "x", { b: true }] }, other: [{}, 0.5] } },
 ]
 
 describe.each(cases)("the quick decoder of $name", ({ schema, right }) => {
