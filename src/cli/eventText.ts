@@ -66,7 +66,10 @@ const detailOf = (body: Body): string => {
     case "handoff.expired":
       return body.handoffId
     case "killed":
-      return `${body.scope}${body.sessionId === null ? "" : ` ${body.sessionId}`}, ${body.killId}${ended(body.ends)}${because(body.reason)}`
+      return (
+        [body.scope, ...(body.sessionId === null ? [] : [body.sessionId])].join(" ") +
+        `, ${body.killId}${ended(body.ends)}${because(body.reason)}`
+      )
     case "limits.raised":
       return `${body.role ?? "workflow"}: ${Object.entries(body.limits).map(limitText).join(", ")}`
   }

@@ -68,7 +68,8 @@ session_limits:
   max_tool_calls: 50
 `
 
-const leadTool = `# What a tool is, what it costs and what it may be called with. A tool without a contract has no price and no resource.
+const leadTool = `# What a tool is, what it costs and what it may be called with.
+# A tool without a contract has no price and no resource.
 tool: read_document
 side_effect: read                 # read | write | destructive | admin | financial
 cost: { estimate: 0.01 }          # reserved before it runs, settled to what it really was

@@ -2,8 +2,8 @@
  * The file that `export` writes and `import` reads: one workflow's journal as lines of JSON.
  *
  * A header with the definition; a line an event, whose text is in it byte for byte, so that its hash can be computed again; the
- * remembered answers of idempotency keys; and a last line with counts and the sha256 of everything before it, so that a file that
- * was cut or changed is told from a whole one. A reader trusts nothing: hashes, shapes, order and the fold are checked.
+ * remembered answers of idempotency keys; and a last line with counts and the sha256 of everything before it, so that a file
+ * that was cut or changed is told from a whole one. A reader trusts nothing: hashes, shapes, order and the fold are checked.
  */
 import { Exit, Schema } from "effect"
 import { canonicalJson, fromArtifact, makeRules, sha256Hex } from "../definition/index.ts"

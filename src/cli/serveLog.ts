@@ -60,12 +60,12 @@ export class ServeLog {
         status,
         code,
         tenant,
-        key_id: keyId,
+        keyId,
         actor,
-        workflow_id: workflowId,
-        session_id: sessionId,
+        workflowId,
+        sessionId,
         traceparent,
-        duration_ms: Math.round(seen.durationMs * 1000) / 1000,
+        durationMs: Math.round(seen.durationMs * 1000) / 1000,
       })
     } else if (this.#form === "text" && failed)
       this.#write(

@@ -1,6 +1,6 @@
 /**
- * What `serve` is told: on the command line, in the environment, in a file, in this order. The file has the names of the options,
- * and a name that is none is a mistake, like everywhere.
+ * What `serve` is told: on the command line, in the environment, in a file, in this order. The file has the names of the
+ * options, and a name that is none is a mistake, like everywhere.
  */
 import { readFileSync } from "node:fs"
 import { makeReporter } from "../definition/Diagnostic.ts"

@@ -1,7 +1,8 @@
 /**
  * What an operator's command acts on: a server (`--url`, with a key), or a store directly (`--store`).
  *
- * What is typed wins over the environment. Without either it is the store that `serve` uses by default, and only if it is there:
+ * What is typed wins over the environment. Without either it is the store that `serve` uses by default, and only if it is
+ * there:
  * looking must not make a file.
  */
 import { readFileSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Verification of a store from end to end: of a SQLite file the whole file, byte by byte of its chains; of every store, that what it
- * lists follows from its events.
+ * Verification of a store from end to end: of a SQLite file the whole file, byte by byte of its chains; of every store, that
+ * what it lists follows from its events.
  */
 import { Effect } from "effect"
 import { StoreFile } from "../adapters/kysely/StoreFile.ts"

@@ -114,7 +114,8 @@ const sessionText = (session: SessionSummary, now: number, terminal: Terminal): 
   const since = endedAt === null ? durationText(Math.max(0, secondsOf(now - createdAt))) : relative(endedAt, now)
   const why = status === "active" || status === "completed" || reason === null ? "" : ` (${cell(reason)})`
   const dot = status === "active" ? terminal.paint("green", "●") : terminal.paint("dim", "○")
-  return `${dot} ${terminal.paint("bold", sessionId)} ${role}, ${agent}: ${paintStatus(status, terminal)}${why} ${terminal.paint("dim", since)}`
+  const who = `${dot} ${terminal.paint("bold", sessionId)} ${role}, ${agent}`
+  return `${who}: ${paintStatus(status, terminal)}${why} ${terminal.paint("dim", since)}`
 }
 
 const leases: Readonly<Record<string, string>> = { offered: "offer_timeout", claimed: "claim_timeout" }
@@ -195,6 +196,7 @@ const fenced = ({ fencedKills }: WorkflowView, terminal: Terminal): ReadonlyArra
         "",
         ...fencedKills.map(
           ({ killId, orphans }) =>
-            `${terminal.paint("red", "fenced")} kill ${killId}: ${orphans} orphaned ${orphans === 1 ? "step" : "steps"} unresolved`,
+            `${terminal.paint("red", "fenced")} kill ${killId}: ` +
+            `${orphans} orphaned ${orphans === 1 ? "step" : "steps"} unresolved`,
         ),
       ]

@@ -51,6 +51,9 @@ describe("a server", () => {
     follower.signal("SIGINT")
     expect((await follower.ended).code).toBe(0)
 
+    const metrics = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${key}` } })
+    expect(await metrics.text()).toContain('handrail_commands_total{command="withdraw",verdict="accepted"} 1')
+
     const reader = await here(["keys", "create", "looker", "--scopes", "read", "--store", store, "--json"])
     const only = { ...env, HANDRAIL_API_KEY: JSON.parse(reader.out).key as string }
     expect(await here(["kill", "wf-1", "--yes"], { env: only })).toEqual({
@@ -224,10 +227,10 @@ describe("the log", () => {
       status: 503,
       code: "storage_unavailable",
       tenant: "default",
-      key_id: "k1",
+      keyId: "k1",
       actor: "operator:dana",
-      workflow_id: "wf-1",
-      duration_ms: 1.235,
+      workflowId: "wf-1",
+      durationMs: 1.235,
     })
   })
 

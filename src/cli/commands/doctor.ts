@@ -10,8 +10,8 @@ export const doctor: CommandSpec = {
   name: "doctor",
   summary: "check store, migrations, clock, disk, keys and versions",
   about: [
-    "A line for each: ok, warn (it works, and somebody should look) or fail. It changes nothing: a store that is not there is not " +
-      "created, and one that is not migrated stays so. With --url it looks at a server from here.",
+    "A line for each: ok, warn (it works, and somebody should look) or fail. It changes nothing: a store that is not " +
+      "there is not created, and one that is not migrated stays so. With --url it looks at a server from here.",
   ],
   arguments: [],
   options: { ...targetOptions, json: { kind: "flag", describe: "print the checks as JSON" } },

@@ -7,8 +7,8 @@ export const events: CommandSpec = {
   name: "events",
   summary: "print the events of a workflow, and follow them",
   about: [
-    "Events come in order and without a gap, from the one after --after to the last one that was written; --follow then waits " +
-      "for more, without end, until Ctrl-C. To go on later, give the last number that you have seen as --after.",
+    "Events come in order and without a gap, from the one after --after to the last one that was written; --follow " +
+      "then waits for more, without end, until Ctrl-C. To go on later, give the last number that you have seen as --after.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "the id of a workflow", required: true }],
   options: {

@@ -8,8 +8,8 @@ export const exportCommand: CommandSpec = {
   name: "export",
   summary: "write a workflow's journal as lines of JSON",
   about: [
-    "A header with the definition, every event with its hash, the answers that idempotency keys replay, and a last line with the " +
-      "sum of it all. A workflow that goes on while it is exported is exported up to a moment.",
+    "A header with the definition, every event with its hash, the answers that idempotency keys replay, and a last " +
+      "line with the sum of it all. A workflow that goes on while it is exported is exported up to a moment.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "the id of a workflow", required: true }],
   options: {

@@ -7,8 +7,8 @@ export const handoffsReclaim: CommandSpec = {
   name: "handoffs reclaim",
   summary: "take a claimed handoff back from its claimant",
   about: [
-    "The claimant and all its descendants are killed, and the handoff is offered again as its next generation; after the last of " +
-      "max_attempts it has failed. One that has made progress can not be taken back: kill its session.",
+    "The claimant and all its descendants are killed, and the handoff is offered again as its next generation; after " +
+      "the last of max_attempts it has failed. One that has made progress can not be taken back: kill its session.",
   ],
   arguments: handoffArguments,
   options: aboutHandoffOptions,

@@ -10,9 +10,9 @@ export const importCommand: CommandSpec = {
   name: "import",
   summary: "put an exported workflow into a store",
   about: [
-    "Every hash is computed again, every event decoded and folded, before anything is written; then everything is written in one " +
-      "piece, and verified as it is stored. An id that exists is refused. The workflow goes on where it was: its deadlines " +
-      "run, so stop its agents before, and do not let it live in two stores.",
+    "Every hash is computed again, every event decoded and folded, before anything is written; then everything is " +
+      "written in one piece, and verified as it is stored. An id that exists is refused. The workflow goes on where it " +
+      "was: its deadlines run, so stop its agents before, and do not let it live in two stores.",
   ],
   arguments: [{ name: "FILE", describe: "what export wrote (default: standard input)", required: false }],
   options: {

@@ -9,8 +9,8 @@ export const keysCreate: CommandSpec = {
   name: "keys create",
   summary: "make an API key and show it once",
   about: [
-    "The key alone is printed on standard output, so that it can go straight into a file or a secret store. It is kept as a hash " +
-      "and can't be shown again. The store may be in use by a server, which knows the key at once.",
+    "The key alone is printed on standard output, so that it can go straight into a file or a secret store. It is " +
+      "kept as a hash and can't be shown again. The store may be in use by a server, which knows the key at once.",
     "Scopes: agent (create sessions, claim, act for sessions it has the token of), read, operator (reclaim, withdraw, kill, " +
       "resolve, raise limits), admin (keys).",
   ],

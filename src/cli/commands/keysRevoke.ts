@@ -7,8 +7,8 @@ export const keysRevoke: CommandSpec = {
   name: "keys revoke",
   summary: "end an API key now",
   about: [
-    "Servers that run on the store refuse the key within two seconds, and end the streams that it opened. It can't be undone. " +
-      "Revoking the last key does not bring development mode back.",
+    "Servers that run on the store refuse the key within two seconds, and end the streams that it opened. It can't be " +
+      "undone. Revoking the last key does not bring development mode back.",
   ],
   arguments: [{ name: "KEY", describe: "the id of a key, as keys list shows it", required: true }],
   options: { ...storeOptions, json: { kind: "flag", describe: "print what is known of it as JSON" } },

@@ -9,8 +9,8 @@ export const keysRotate: CommandSpec = {
   name: "keys rotate",
   summary: "make another key like an old one, and let the old one run out",
   about: [
-    "The new key has the name, tenant and scopes of the old one, and is printed once. Both are valid until the grace is over: hand " +
-      "the new one out in that time.",
+    "The new key has the name, tenant and scopes of the old one, and is printed once. Both are valid until the grace " +
+      "is over: hand the new one out in that time.",
   ],
   arguments: [{ name: "KEY", describe: "the id of a key, as keys list shows it", required: true }],
   options: {

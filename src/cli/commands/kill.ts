@@ -15,8 +15,9 @@ export const kill: CommandSpec = {
   name: "kill",
   summary: "kill a workflow, a subtree or a session, for good",
   about: [
-    "Shows what will die and asks. In one journal event everything in the scope ends: no write of a dead session is accepted after " +
-      "it. Steps that were running are orphans until somebody has looked (handrail resolve); the receipt lists them.",
+    "Shows what will die and asks. In one journal event everything in the scope ends: no write of a dead session is " +
+      "accepted after it. Steps that were running are orphans until somebody has looked (handrail resolve); the " +
+      "receipt lists them.",
     "Without a person to ask, nothing is killed unless --yes is given.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "the id of a workflow", required: true }],

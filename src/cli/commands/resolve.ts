@@ -9,8 +9,9 @@ export const resolve: CommandSpec = {
   name: "resolve",
   summary: "say what became of a step whose outcome is unknown",
   about: [
-    "For a step whose session died, or whose agent does not know. Look first at the system that the step changes: committed means " +
-      "that it had its effect, aborted that it certainly had none. What it holds, and what it reserved, is free afterwards.",
+    "For a step whose session died, or whose agent does not know. Look first at the system that the step changes: " +
+      "committed means that it had its effect, aborted that it certainly had none. What it holds, and what it " +
+      "reserved, is free afterwards.",
   ],
   arguments: [
     { name: "WORKFLOW", describe: "the id of a workflow", required: true },

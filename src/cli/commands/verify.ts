@@ -12,9 +12,9 @@ export const verify: CommandSpec = {
   name: "verify",
   summary: "verify the hash chains of a store and all that follows from them",
   about: [
-    "Walks every journal from its first event: no gap, every hash on the one before, every event folds. Then the rows of workflows, " +
-      "sessions and handoffs, and the snapshots, are compared with what was folded. It needs no server, and may run beside one. " +
-      "Of a Postgres store it takes the tenants default and those with a key; --tenant names another.",
+    "Walks every journal from its first event: no gap, every hash on the one before, every event folds. Then the rows " +
+      "of workflows, sessions and handoffs, and the snapshots, are compared with what was folded. It needs no server, " +
+      "and may run beside one. Of a Postgres store it takes the tenants default and those with a key; --tenant names another.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "only this workflow (of --tenant, default: default)", required: false }],
   options: {

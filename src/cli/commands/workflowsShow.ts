@@ -13,8 +13,8 @@ export const workflowsShow: CommandSpec = {
   name: "workflows show",
   summary: "show one workflow: its tree, what it holds, what is left to spend",
   about: [
-    "Everything open, and of what has ended the latest 1,000 sessions and handoffs. Steps that are not resolved are listed with " +
-      "their ids, for handrail resolve.",
+    "Everything open, and of what has ended the latest 1,000 sessions and handoffs. Steps that are not resolved are " +
+      "listed with their ids, for handrail resolve.",
   ],
   arguments: [{ name: "WORKFLOW", describe: "the id of a workflow", required: true }],
   options: { ...targetOptions, json: { kind: "flag", describe: "print it as JSON" } },

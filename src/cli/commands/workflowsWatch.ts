@@ -1,5 +1,6 @@
 /**
- * `handrail workflows watch WORKFLOW`: the living tree on a terminal, drawn anew when something happens; on a pipe a line an event.
+ * `handrail workflows watch WORKFLOW`: the living tree on a terminal, drawn anew when something happens; on a pipe a line an
+ * event.
  */
 import type { Client, WorkflowView } from "../../runtime/Client.ts"
 import type { CommandSpec } from "../Command.ts"
