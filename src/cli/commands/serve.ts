@@ -8,9 +8,10 @@ export const serve: CommandSpec = {
   name: "serve",
   summary: "serve the HTTP API on a store",
   about: [
-    "Prints `listening on http://HOST:PORT` on standard output once it answers, and nothing else there. " +
-      "While no key was made, it needs none and listens on loopback only; handrail keys create makes one. " +
-      "SIGTERM and Ctrl-C end it in order: what is under way is answered, streams end with a hint when to come back, and it exits with 0. A second signal cuts it short.",
+    "Prints `listening on http://HOST:PORT` on standard output once it answers, and nothing else there. While no key " +
+      "was made, it needs none and listens on loopback only; handrail keys create makes one. SIGTERM and Ctrl-C end it " +
+      "in order: what is under way is answered, streams end with a hint when to come back, and it exits with 0. A " +
+      "second signal cuts it short.",
     "Options may stand in a file (--config) under the same names. What is typed wins over the environment, and that " +
       "over the file.",
   ],
