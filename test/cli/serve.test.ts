@@ -77,7 +77,7 @@ describe("a server", () => {
       event: "request",
       operation: "withdraw",
       actor: "operator:dana",
-      workflow_id: "wf-1",
+      workflowId: "wf-1",
       status: 200,
     }
     expect(log).toContainEqual(expect.objectContaining(request))
