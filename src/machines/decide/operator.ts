@@ -2,6 +2,7 @@
 import type { LimitsRaised } from "../answers.ts"
 import type { CommandOf } from "../commands.ts"
 import type { LimitName } from "../definition.ts"
+import { fromMicros } from "../ids.ts"
 import type { State } from "../state.ts"
 import { accept, type Decision, nextSeq, no, refused } from "./context.ts"
 import { activeWorkflow } from "./guards.ts"
@@ -15,14 +16,17 @@ export const raiseLimits = (state: State, command: CommandOf<"raiseLimits">): De
   const limits: Record<string, number> = {}
   for (const [name, value] of Object.entries(command.limits) as Array<[LimitName, number]>) {
     const now = present[name]
-    if (now === null || value < now)
+    if (now === null || value < now) {
+      // As people give them: money as a decimal.
+      const shown = (amount: number): number => (name === "maxCost" ? fromMicros(amount) : amount)
       return no(
         "limits_only_raise",
         now === null
           ? `${name} has no limit, so none can be set.`
-          : `${name} is ${now}: it can't be lowered to ${value}.`,
-        { limit: name, present: now, requested: value, role },
+          : `${name} is ${shown(now)}: it can't be lowered to ${shown(value)}.`,
+        { limit: name, present: now === null ? null : shown(now), requested: shown(value), role },
       )
+    }
     if (value > now) limits[name] = value
   }
   if (Object.keys(limits).length === 0) return accept([], { workflowId: state.workflowId, role, seq: state.seq })
