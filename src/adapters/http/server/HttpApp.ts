@@ -288,8 +288,8 @@ export class HttpApp {
   }
 
   /**
-   * The caller by its key; a visitor for what anybody on loopback may ask. At once for a key that was seen a moment ago; throws or rejects with
-   * `unauthenticated`.
+   * The caller by its key; a visitor for what anybody on loopback may ask. At once for a key that was seen a moment ago;
+   * throws or rejects with `unauthenticated`.
    */
   #holder(incoming: Incoming, route: Route): Holder | Promise<Holder> {
     const authorization = incoming.header("authorization")
