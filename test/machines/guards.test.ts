@@ -129,6 +129,19 @@ it("a session does not complete over a living descendant, also where the one bet
   expect(scene.say({ _tag: "complete", sessionId: "root" })).toMatchObject({ workflowStatus: "completed" })
 })
 
+it("a dead session stays known while anything below it lives, however far below (I10)", () => {
+  const scene = new Scene()
+  scene.child("c1")
+  scene.child("c2", "c1")
+  scene.child("c3", "c2")
+  for (const sessionId of ["c2", "c1"]) scene.say({ _tag: "kill", scope: "session", sessionId, reason: "stop" })
+  expect(scene.say({ _tag: "complete", sessionId: "root" })).toBe("descendants_active")
+  expect(scene.say({ _tag: "kill", scope: "subtree", sessionId: "c1", reason: "all" })).toMatchObject({
+    sessions: ["c3"],
+  })
+  expect(scene.say({ _tag: "complete", sessionId: "root" })).toMatchObject({ workflowStatus: "completed" })
+})
+
 describe("an orphan on two resources", () => {
   const resource = (name: string, more: Partial<Resource>): Resource => ({
     name,

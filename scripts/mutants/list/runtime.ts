@@ -23,6 +23,7 @@ const disk = { file: "test/runtime/disk.test.ts" }
 const events = { file: "test/runtime/events.test.ts" }
 const verification = { file: "test/runtime/verify.test.ts" }
 const repeated = { file: "test/runtime/repeated.test.ts" }
+const strangers = { file: "test/runtime/strangers.test.ts" }
 const wake = { file: "test/runtime/wake.test.ts" }
 const registered = { file: "test/runtime/registry.test.ts" }
 const history = { file: "test/runtime/history.test.ts" }
@@ -332,7 +333,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "§3, I12",
     find: `return row?.workflowId === state.workflowId ? row : undefined`,
     replace: `return row`,
-    checks: [contract],
+    checks: [strangers],
   }),
   reader({
     name: "events-once",

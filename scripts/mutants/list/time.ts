@@ -13,6 +13,7 @@ const context = inFile("src/machines/evolve/context.ts")
 const snapshot = inFile("src/machines/snapshot.ts")
 const heap = { file: "test/machines/deadlines.test.ts" }
 const timed = { file: "test/runtime/deadlines.test.ts" }
+const restored = { file: "test/machines/restored.test.ts" }
 const snapshots = { file: "test/machines/snapshot.test.ts" }
 const guarded = { file: "test/machines/guards.test.ts" }
 
@@ -215,7 +216,7 @@ export const handoffWithdrawn`,
   Object.assign(state, { seq, status, endedAt, killId, rootKillId, limits, resourcesForgotten })`,
     replace: `const { seq, status, endedAt, killId, limits, resourcesForgotten } = stored
   Object.assign(state, { seq, status, endedAt, killId, limits, resourcesForgotten })`,
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-raised-limits",
@@ -223,7 +224,7 @@ export const handoffWithdrawn`,
     rule: "§10, I9",
     find: `killId, rootKillId, limits, resourcesForgotten })`,
     replace: `killId, rootKillId, resourcesForgotten })`,
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-raised-role-limits",
@@ -231,7 +232,7 @@ export const handoffWithdrawn`,
     rule: "§10, I9",
     find: `  for (const [role, roleLimits] of stored.roleLimits) state.roleLimits.set(role, roleLimits)\n`,
     replace: "",
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-what-is-owned",
@@ -239,7 +240,7 @@ export const handoffWithdrawn`,
     rule: "§10, I9",
     find: `    if (resource.owner !== null) state.sessions.get(resource.owner)?.owns.add(key)\n`,
     replace: "",
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-open-kills",
@@ -247,7 +248,7 @@ export const handoffWithdrawn`,
     rule: "§10, I9",
     find: `  for (const [id, kill] of stored.kills) state.kills.set(id, kill)\n`,
     replace: "",
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-what-was-put-away",
@@ -255,7 +256,7 @@ export const handoffWithdrawn`,
     rule: "§6, I9",
     find: `killId, rootKillId, limits, resourcesForgotten })`,
     replace: `killId, rootKillId, limits })`,
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
   snapshot({
     name: "snapshot-without-free-resources",
@@ -263,6 +264,6 @@ export const handoffWithdrawn`,
     rule: "§10, I9",
     find: `  for (const key of stored.idle) state.idle.add(key)\n`,
     replace: "",
-    checks: [snapshots, contract],
+    checks: [restored, snapshots],
   }),
 ]
