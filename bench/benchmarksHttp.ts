@@ -11,8 +11,8 @@ import { percentile, type Sample, warmUpSeconds } from "./measure.ts"
 import type { Served } from "./subject.ts"
 
 const connections = 64
-/** Between two events of the watched workflow. */
-const pauseMs = 50
+/** Between two events of the watched workflow: time for all of its readers, so that the delay is of one event and no queue. */
+const pauseMs = (readers: number): number => Math.max(50, readers / 20)
 const fewestEvents = 10
 /** For connecting, and for the last event to arrive at the last reader. */
 const connectMs = 60_000
@@ -105,12 +105,12 @@ async function watched(served: Served, readers: number, seconds: number): Promis
       }),
     )
     const committed = new Map<number, number>()
-    const events = Math.max(fewestEvents, Math.ceil((seconds * 1000) / pauseMs))
+    const events = Math.max(fewestEvents, Math.ceil((seconds * 1000) / pauseMs(readers)))
     let last = after
     for (let event = 0; event < events; event++) {
       last = await commit()
       committed.set(last, sharedMs())
-      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      await new Promise((resolve) => setTimeout(resolve, pauseMs(readers)))
     }
     const order = { kind: "count", last, patienceMs: arriveMs } as const
     const reports = await Promise.all(loaders.map((loader) => loader.ask(order, "counted", { ms: arriveMs })))
