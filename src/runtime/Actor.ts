@@ -281,7 +281,7 @@ export class Actor {
   // ---- reading back ----
 
   #missing(work: CommandWork): ArchiveRefs | undefined {
-    if (work.readBack) return work.archive === undefined ? undefined : needsAlso(work.command, work.archive)
+    if (work.readBack) return this.#state && work.archive && needsAlso(this.#state, work.command, work.archive)
     const refs = this.#state === undefined ? undefined : needs(this.#state, work.command)
     if (work.key === undefined || this.#state === undefined) return refs
     return refs === undefined && this.#answers.knows(work.key) ? undefined : { ...refs, answers: [work.key] }

@@ -142,7 +142,7 @@ export class Scene {
     const lookup = (refs: ArchiveRefs | undefined): Archive =>
       refs === undefined ? emptyArchive : Effect.runSync(this.#journal.lookup(tenant, workflowId, refs))
     const first = lookup(needs(this.state, command))
-    const archive = mergeArchives(first, lookup(needsAlso(command, first)))
+    const archive = mergeArchives(first, lookup(needsAlso(this.state, command, first)))
     const decision = decide(this.state, command, this.#facts(archive))
     this.#apply(decision)
     return decision

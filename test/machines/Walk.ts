@@ -86,7 +86,7 @@ export class Walk {
     const lookup = (wanted: typeof refs): Archive =>
       wanted === undefined ? emptyArchive : Effect.runSync(this.#journal.lookup(tenant, workflowId, wanted))
     const first = lookup(refs)
-    const also = needsAlso(command, first)
+    const also = needsAlso(this.state, command, first)
     const second = lookup(also)
     const archive = {
       ...first,

@@ -1,10 +1,22 @@
 /** A session acts in its own workflow only; in another one of the same tenant it is nobody (semantics.md §3). */
+import { Effect } from "effect"
 import { expect, it } from "vitest"
+import { StorageUnavailable } from "../../src/runtime/Journal.ts"
 import { codeOf, createRoot, opened, placed } from "./fixtures.ts"
 import { memoryPlace } from "./open.ts"
 
 it("a session of another workflow is not found, whether it lives or was killed", async () => {
-  const { client } = await opened(placed(memoryPlace).layer())
+  let lookups = 0
+  const { client } = await opened(placed(memoryPlace).layer(), {
+    wrap: (journal) => ({
+      ...journal,
+      // Each command reads back twice at most: one that asks for ever must fail here, not hang.
+      lookup: (...args) =>
+        ++lookups > 100
+          ? Effect.fail(new StorageUnavailable({ reason: "io", detail: "asked too often" }))
+          : journal.lookup(...args),
+    }),
+  })
   const [root] = [await createRoot(client, "w1"), await createRoot(client, "w2")]
   await root.handoff({ toRole: "dev", handoffId: "h1", summary: {} })
   const about = { workflowId: "w1", handoffId: "h1", sessionId: "w2-root" }

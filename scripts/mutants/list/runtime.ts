@@ -327,6 +327,14 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     replace: `=> \`\${tenant.slice(0, 0)}\\u0000\${id}\``,
     checks: [contract],
   }),
+  inFile("src/machines/decide/needs.ts")({
+    name: "kill-of-another-workflow",
+    breaks: "A kill that names a dead session of another workflow is asked for the receipt of its kill for ever.",
+    rule: "§8, I12",
+    find: `row?.workflowId !== state.workflowId || row.killId === null`,
+    replace: `row === undefined || row.killId === null`,
+    checks: [strangers],
+  }),
   guards({
     name: "session-of-another-workflow",
     breaks: "A session that has ended is taken for one of this workflow.",

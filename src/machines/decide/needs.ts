@@ -130,11 +130,15 @@ export const presumedNew = (state: State, command: Command): ArchiveRefs | undef
     ? { handoffs: [command.handoffId] }
     : undefined
 
-/** What the rows that were read make it necessary to read as well: the kill that ended a session. */
-export const needsAlso = (command: Command, archive: Archive): ArchiveRefs | undefined => {
+/**
+ * What the rows that were read make it necessary to read as well: the kill that ended a session. A session is found in any
+ * workflow, its kill only in its own: one of another workflow would be asked for again and again.
+ */
+export const needsAlso = (state: State, command: Command, archive: Archive): ArchiveRefs | undefined => {
   if (command._tag !== "kill" || command.sessionId === undefined) return undefined
-  const killId = archive.sessions.get(command.sessionId)?.killId
-  return killId === null || killId === undefined || archive.kills.has(killId) ? undefined : { kills: [killId] }
+  const row = archive.sessions.get(command.sessionId)
+  if (row?.workflowId !== state.workflowId || row.killId === null || archive.kills.has(row.killId)) return undefined
+  return { kills: [row.killId] }
 }
 
 /**
