@@ -9,6 +9,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { stripVTControlCharacters } from "node:util"
 import { PostgresServer } from "../test/postgres/PostgresServer.ts"
 
 /** The newest packaged release of each major version. */
@@ -49,7 +50,7 @@ for (const [major, release] of Object.entries(releases)) {
       encoding: "utf8",
     })
     await server.remove()
-    const counts = /Tests .*/.exec(run.stdout.replaceAll(/\u001b\[\d+m/g, ""))?.[0] ?? run.stderr.trim()
+    const counts = /Tests .*/.exec(stripVTControlCharacters(run.stdout))?.[0] ?? run.stderr.trim()
     console.log(`Postgres ${release.replace(/-.*/, "")}: ${run.status === 0 ? "ok" : "FAILED"}, ${counts}`)
     if (run.status !== 0) {
       failed.push(major)

@@ -21,9 +21,13 @@ describe("the documentation", () => {
   for (const block of runs) {
     const needsPostgres = block.code.includes("DATABASE_URL")
     // Left out only where HANDRAIL_TEST_STORES says so.
-    test.skipIf(needsPostgres && process.env.HANDRAIL_TEST_POSTGRES === undefined)(`shows code that runs: ${block.place}`, { timeout: limitMs + 10_000 }, async () => {
-      expect(await runFault(folder, block, limitMs)).toBeUndefined()
-    })
+    test.skipIf(needsPostgres && process.env.HANDRAIL_TEST_POSTGRES === undefined)(
+      `shows code that runs: ${block.place}`,
+      { timeout: limitMs + 10_000 },
+      async () => {
+        expect(await runFault(folder, block, limitMs)).toBeUndefined()
+      },
+    )
   }
 })
 
