@@ -189,7 +189,8 @@ export const planted: ReadonlyArray<Planted> = [
   },
   {
     mistake: "one proposal of five is refused because of a death that did not happen",
-    rules: /^durable$/,
+    // By what the journal says of the session, or by the next answer under the same key.
+    rules: /^(durable|I8)$/,
     options: {
       tamper: (governance) => {
         let count = 0
