@@ -86,6 +86,21 @@ describe.skipIf(postgresUrl === undefined)("the Postgres schema", () => {
     expect(await dump(fresh)).toBe(before.replaceAll(schema, fresh))
   })
 
+  test("is made although others drop theirs at that moment", async () => {
+    let made = 0
+    const making = (async () => {
+      for (; made < 12; made++) await migrated()
+    })()
+    await withClient(url, async (client) => {
+      while (made < 12) {
+        const name = freshSchema()
+        await client.query(`create schema ${name}; create table ${name}.t (n serial primary key)`)
+        await client.query(`drop schema ${name} cascade`)
+      }
+    }).catch(() => {})
+    await making
+  })
+
   test("every read that may meet many rows goes by an index", async () => {
     const schema = await migrated()
     await withClient(url, async (client) => {

@@ -31,6 +31,9 @@ export const isLostRace = (error: unknown): boolean => ["40001", "40P01", "23505
 /** A prepared statement that is not there, or is there already: between us and the server somebody shares connections. */
 export const isForeignSession = (error: unknown): boolean => ["26000", "42P05"].includes(sqlState(error))
 
+/** A schema or table was there when a statement began, and not when it came to it. */
+export const isVanished = (error: unknown): boolean => ["3F000", "42P01", "XX000"].includes(sqlState(error))
+
 /** Whether the connection is of no more use. */
 export const isFatal = (error: unknown): boolean =>
   !(error instanceof pg.DatabaseError) || error.severity === "FATAL" || error.severity === "PANIC"

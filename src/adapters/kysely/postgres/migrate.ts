@@ -5,7 +5,7 @@
 import { Kysely, Migrator, PostgresDialect, sql } from "kysely"
 import pg from "pg"
 import { type Capabilities, migrationProvider, migrations } from "../migrations/index.ts"
-import { unavailable } from "./failures.ts"
+import { isVanished, unavailable } from "./failures.ts"
 
 const has: Capabilities = {
   integer: "bigint",
@@ -16,6 +16,8 @@ const has: Capabilities = {
   denseJournal: false,
 }
 const oldest = 140_000
+/** Kysely looks at every table of the database, and stumbles over one that somebody drops at that moment, whoever's it is. */
+const maxTries = 10
 
 /** Rejects with `StorageUnavailable` for a database that will not do, and with what `pg` throws. */
 export const migrate = async (url: string, schema: string, timeoutMs: number): Promise<void> => {
@@ -29,15 +31,17 @@ export const migrate = async (url: string, schema: string, timeoutMs: number): P
     const done = await executed(db, schema)
     refuseNewer(done, known)
     if (done.length === known.length) return
-    const { error } = await new Migrator({
-      db,
-      provider: migrationProvider(has, (to) => to.withSchema(schema)),
-      migrationTableSchema: schema,
-    }).migrateToLatest()
-    if (error === undefined) return
-    // A newer version may have migrated the schema in the meantime.
-    refuseNewer(await executed(db, schema), known)
-    throw error
+    for (let tries = 1; ; tries++) {
+      const { error } = await new Migrator({
+        db,
+        provider: migrationProvider(has, (to) => to.withSchema(schema)),
+        migrationTableSchema: schema,
+      }).migrateToLatest()
+      if (error === undefined) return
+      // A newer version may have migrated the schema in the meantime.
+      refuseNewer(await executed(db, schema), known)
+      if (tries === maxTries || !isVanished(error)) throw error
+    }
   } finally {
     await db.destroy()
   }
