@@ -24,17 +24,19 @@ const maxRoles = 100_000
 
 /**
  * Beside durability, the only plans that stay right while a table grows from nothing: each row of the group is found by its
- * key. What the planner makes of a table that was empty when it looked would read the whole of it an hour later.
+ * key. What the planner makes of a table that was empty when it looked would read the whole of it an hour later. And a plan
+ * that is made once and kept: left to itself, Postgres plans the updates anew each time, which takes longer than they do.
  */
+const local = {
+  synchronous_commit: "on",
+  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  jit: "off",
+}
 const settings: Part = {
-  text: `select ${[
-    "synchronous_commit,on",
-    "enable_seqscan,off",
-    "enable_hashjoin,off",
-    "enable_mergejoin,off",
-    "jit,off",
-  ]
-    .map((one) => one.split(","))
+  text: `select ${Object.entries(local)
     .map(([name, value]) => `set_config('${name}', '${value}', true)`)
     .join(", ")}`,
   values: [],
