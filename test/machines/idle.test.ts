@@ -31,6 +31,25 @@ it("its next grant is newer than every one before, and a fold of the journal alo
   expect(of(again)).toEqual(of(scene.state))
 })
 
+it("a step that waits for another one holds it with the counters that it had", () => {
+  const scene = new Scene()
+  scene.propose("root", ["env a"])
+  scene.receipt("root", "step1")
+  forgetAll(scene)
+  scene.child("c1")
+  const first = scene.propose("c1", ["line b"]) as { readonly steps: ReadonlyArray<{ stepId: string }> }
+  expect(scene.propose("root", ["env a", "line b"])).toMatchObject({ steps: [{ status: "queued", fences: [] }] })
+  scene.receipt("c1", first.steps[0]?.stepId ?? "none")
+  const [waited] = [...scene.state.steps.values()]
+  expect(waited).toMatchObject({
+    status: "admitted",
+    fences: [
+      { ...ref("env a"), token: 2 },
+      { ...ref("line b"), token: 2 },
+    ],
+  })
+})
+
 it("a claim that binds it gets a newer token too", () => {
   const scene = new Scene()
   scene.propose("root", ["doc a"])

@@ -44,7 +44,7 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     breaks: "A call that would not wait is queued.",
     rule: "§6",
     find: `if (rule.mode === "serial_only" && wait) return "queued"`,
-    replace: `if (rule.mode === "serial_only") return "queued"`,
+    replace: `if (rule.mode === "serial_only" && (wait || now.steps > 0)) return "queued"`,
     checks: [contract, guarded],
   }),
   resources({
