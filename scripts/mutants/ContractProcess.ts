@@ -7,11 +7,14 @@ import { testEnvironment } from "./testEnvironment.ts"
 
 /** All sequences of a mutant that survives take seconds; a busy machine makes a minute of them. */
 const longestMs = 180_000
+/** Each mutant leaves its evaluated source behind in the process: after so many it makes room for a new one. */
+const mutantsPerProcess = 32
 
 export class ContractProcess {
   readonly #folder: string
   readonly #changed = new Set<string>()
   #process: ChildProcess | undefined
+  #judged = 0
 
   constructor(folder: string) {
     this.#folder = folder
@@ -23,25 +26,30 @@ export class ContractProcess {
   }
 
   async judge(): Promise<Judgement> {
+    if (this.#judged >= mutantsPerProcess) this.stop()
     this.#process ??= await this.#start()
+    this.#judged += 1
     const host = this.#process
     const request: ContractRequest = { changed: [...this.#changed] }
     this.#changed.clear()
     return new Promise((resolve) => {
       const done = (judgement: Judgement): void => {
         clearTimeout(timer)
-        host.removeAllListeners()
+        host.off("exit", onExit)
+        host.off("message", onMessage)
         resolve(judgement)
+      }
+      const onMessage = (judgement: unknown): void => done(judgement as Judgement)
+      const onExit = (code: number | null): void => {
+        this.stop()
+        done({ _tag: "broken", why: `the process of the model ended with ${code}` })
       }
       const timer = setTimeout(() => {
         this.stop()
         done({ _tag: "timed out", by: "the model", why: "it never came back" })
       }, longestMs)
-      host.once("exit", (code) => {
-        this.#process = undefined
-        done({ _tag: "broken", why: `the process of the model ended with ${code}` })
-      })
-      host.once("message", (judgement) => done(judgement as Judgement))
+      host.once("exit", onExit)
+      host.once("message", onMessage)
       host.send(request)
     })
   }
@@ -49,6 +57,7 @@ export class ContractProcess {
   stop(): void {
     this.#process?.kill("SIGKILL")
     this.#process = undefined
+    this.#judged = 0
   }
 
   #start(): Promise<ChildProcess> {
@@ -59,9 +68,11 @@ export class ContractProcess {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     })
     return new Promise((resolve, reject) => {
-      host.once("exit", (code) => reject(new Error(`the process of the model did not start: it ended with ${code}`)))
+      const onExit = (code: number | null): void =>
+        reject(new Error(`the process of the model did not start: it ended with ${code}`))
+      host.once("exit", onExit)
       host.once("message", () => {
-        host.removeAllListeners()
+        host.off("exit", onExit)
         resolve(host)
       })
     })
