@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { expect, it } from "vitest"
 import { WorkflowId } from "../../src/machines/ids.ts"
-import type { Append, Journal } from "../../src/runtime/Journal.ts"
+import { type Append, type Journal, StorageUnavailable } from "../../src/runtime/Journal.ts"
 import { verifyTenant } from "../../src/runtime/verify.ts"
 import { call, codeOf, createRoot, opened, placed, until } from "./fixtures.ts"
 import { memoryPlace, tenant } from "./open.ts"
@@ -67,6 +67,28 @@ it("a question is answered as of the journal's head, whoever has written last", 
     expect((await a.client.getWorkflow("w1")).seq).toBe(seq)
     expect((await a.client.getSession(sessionId)).steps).toHaveLength(seq - 1)
   }
+})
+
+it("nothing stays of what could not be written, also where another runtime has written as much since (I9)", async () => {
+  const place = placed(memoryPlace)
+  let fails = false
+  const a = await opened(place.layer(), {
+    wrap: through((group, journal) =>
+      fails ? Effect.fail(new StorageUnavailable({ reason: "io", detail: "not now" })) : journal.append(group),
+    ),
+  })
+  const b = await opened(place.layer())
+  const { sessionId } = await createRoot(a.client)
+  const offer = (handoffId: string) => ({ sessionId, toRole: "dev", handoffId, summary: {} })
+  fails = true
+  expect(await codeOf(a.client.offer(offer("h1")))).toBe("storage_unavailable")
+  fails = false
+  await b.client.offer(offer("h2"))
+  // The head is where it would be with h1.
+  const open = await a.run(a.governance.query(tenant, WorkflowId.make("w1"), (state) => [...state.handoffs.keys()]))
+  expect(open).toEqual(["h2"])
+  expect(await codeOf(a.client.offer(offer("h1")))).toBe("ok")
+  expect((await a.run(verifyTenant(a.governance.journal, tenant))).problems).toEqual([])
 })
 
 it("what is decided while a batch is written follows it in a group of its own, never beside it", async () => {

@@ -147,7 +147,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     rule: "architecture, write path",
     find: `    this.#pending = undefined\n    this.#forget()\n    this.#mailbox = again`,
     replace: `    this.#pending = undefined\n    this.#mailbox = again`,
-    checks: [disk],
+    checks: [conflicts],
   }),
   actor({
     name: "failed-append-answers-the-waiting",
