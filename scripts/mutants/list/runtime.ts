@@ -244,7 +244,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     breaks: "An offer that comes again is refused for its content, although it was accepted.",
     rule: "§4, I8",
     find: `const ids = decision._tag === "refused" ? presumedNew(this.#state, work.command) : undefined`,
-    replace: `const ids = undefined`,
+    replace: `const ids = decision._tag === "accepted" ? presumedNew(this.#state, work.command) : undefined`,
     checks: [repeated],
   }),
   actor({
