@@ -7,7 +7,7 @@
  * Prepared statements, no index but the keys, a commit that waits for the disk.
  *
  * Nothing here may be made slower: a slower floor flatters every ratio. That is why its pool is twenty lines of its own, open
- * before the load begins (pg's costs up to a fifth at 128 clients), and why the events are numbered here, which one process
+ * before the load begins, and why the events are numbered here, which one process
  * can. Tried, without a gain beyond the noise: fewer connections, a fill factor that leaves room for updates in place.
  */
 import pg from "pg"

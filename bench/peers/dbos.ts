@@ -4,7 +4,7 @@
  * Direct: the workflow is called in this process, which hears of its end itself. Queue: it is enqueued, found by the queue's
  * dispatcher, and its end read from the database. Dispatcher and reader poll, once a second unless told otherwise; the documented
  * `minPollingIntervalMs` and `pollingIntervalMs` are set to what was best, longer under load because every read costs the server
- * too. The pool of its database has twice the ten connections of the default; more were slower. No traces, no logs.
+ * too. The pool of its database has twice the ten connections of the default, which was not ranked. No traces, no logs.
  */
 import { DBOS } from "@dbos-inc/dbos-sdk"
 import type { PeerRequest } from "../peerProtocol.ts"
