@@ -172,7 +172,8 @@ function handrailOnPty(): ReadonlyArray<string> | undefined {
 
 describe.skipIf(hasPty === undefined)("on a real terminal", () => {
   const onPty = (words: string): Running => {
-    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(join(import.meta.dirname, "../../dist/cli/main.js"))} ${words}`
+    // `exec`, or a shell that stays in between dies of the Ctrl-C itself and answers 130.
+    const command = `exec ${JSON.stringify(process.execPath)} ${JSON.stringify(join(import.meta.dirname, "../../dist/cli/main.js"))} ${words}`
     return new Running([command, "/dev/null"], { env: { TERM: "xterm", COLUMNS: "100" } }, hasPty)
   }
 
