@@ -2,6 +2,7 @@
  * A tool contract: the keys that bind resources, cost and time are compiled; the others are checked and kept as written.
  */
 import { EvidenceClass, type ResourceBinding, SideEffect, type ToolContract } from "../machines/definition.ts"
+import { parseArgumentPath } from "../machines/paths.ts"
 import { bounds } from "./bounds.ts"
 import type { Report } from "./Diagnostic.ts"
 import { Fields, readList } from "./Fields.ts"
@@ -11,7 +12,6 @@ import {
   isName,
   type Located,
   located,
-  parseArgumentPath,
   readAmount,
   readBoolean,
   readChoice,

@@ -6,6 +6,7 @@
  */
 import { Result, Schema } from "effect"
 import { Name, toMicros } from "../machines/ids.ts"
+import { parseArgumentPath } from "../machines/paths.ts"
 import { bounds } from "./bounds.ts"
 import type { Locate } from "./Diagnostic.ts"
 import type { Read } from "./Fields.ts"
@@ -183,12 +184,6 @@ export const readVersion: Read<"1.0"> = (node, report) => {
     () => 'write `schema_version: "1.0"`',
   )
   return undefined
-}
-
-/** `$.a.b[0]` as member names. */
-export const parseArgumentPath = (text: string): ReadonlyArray<string> | undefined => {
-  if (!/^\$(?:\.[^.[\]\s]+|\[\d{1,9}\])+$/.test(text)) return undefined
-  return [...text.matchAll(/\.([^.[\]\s]+)|\[(\d+)\]/g)].map((part) => part[1] ?? part[2] ?? "")
 }
 
 /** A path into a call's arguments or a tool's output. */

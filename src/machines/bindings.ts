@@ -7,6 +7,7 @@ import { Schema } from "effect"
 import type { Call } from "./commands.ts"
 import type { ToolContract } from "./definition.ts"
 import { Name, type ResourceRef } from "./ids.ts"
+import { valueAt } from "./paths.ts"
 import { type Refusal, refuse } from "./refusals.ts"
 import { distinct } from "./resources.ts"
 
@@ -34,13 +35,4 @@ export const boundResources = (
     bound.push({ name, key: text })
   }
   return distinct(bound)
-}
-
-const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
-  let at = value
-  for (const member of path) {
-    if (typeof at !== "object" || at === null || !Object.hasOwn(at, member)) return undefined
-    at = (at as { readonly [member: string]: unknown })[member]
-  }
-  return at
 }
