@@ -6,9 +6,11 @@
  * contracts and not by how long the session runs.
  */
 
+import { canonicalJson } from "../canonical.ts"
 import type { ToolContract } from "../definition.ts"
-import type { Json, Micros } from "../ids.ts"
-import type { ValueTest } from "./valueTests.ts"
+import { type Json, type Micros, toMicros } from "../ids.ts"
+import { decodeSession, decodeToolRest, type SessionSource, type TestSource } from "./contractSchema.ts"
+import { compileTest, type ValueTest } from "./valueTests.ts"
 
 export interface Phases {
   readonly initial: string
@@ -83,11 +85,109 @@ export interface Slots {
 
 /**
  * `session` is session.yaml's JSON and `tools` are the compiled contracts, both as the definition's compiler validated
- * them: what is not valid, or is a rule that is not known here, throws, since a rule is never dropped in silence. `defaultCost` is the role's, in
- * micro-units.
+ * them. What is not valid, or is a rule that is not known here, throws: a rule is never dropped in silence. `defaultCost` is
+ * the role's, in micro-units.
  */
-export declare const compileContracts: (
+export const compileContracts = (
   session: { readonly [key: string]: Json } | null,
   tools: ReadonlyArray<ToolContract>,
-  defaultCost?: Micros | null,
-) => ContractRules
+  defaultCost: Micros | null = null,
+): ContractRules => {
+  const source: Partial<SessionSource> = session === null ? {} : decodeSession(session)
+  const slots = new SlotMaker()
+  const rules = new Map(tools.map((contract) => [contract.tool, compileTool(contract, slots)]))
+  const phases = compilePhases(source)
+  const limits = compileLimits(source.session_limits ?? {})
+  const breaker = compileBreaker(source.session_limits?.circuit_breaker ?? {})
+  const made = slots.made(limits.maxCallsPerTool.size)
+  return {
+    tool: (name) => rules.get(name),
+    phases,
+    limits,
+    breaker,
+    blockedRisks: new Set(
+      Object.entries(source.risk_defaults ?? {}).flatMap(([risk, says]) => (says === "block" ? [risk] : [])),
+    ),
+    defaultCost,
+    isStateless:
+      phases === null &&
+      Object.values(limits).every((limit) => limit === null || limit === limits.maxCallsPerTool) &&
+      Object.values(breaker).every((limit) => limit === null) &&
+      made.limited + made.forbidding.size + made.preconditions === 0,
+    slots: made,
+  }
+}
+
+/** Gives each thing that the state has to remember its place. */
+class SlotMaker {
+  readonly #forbidding = new Map<string, number>()
+  readonly #preconditions = new Map<string, Precondition>()
+
+  forbidding(tool: string): number {
+    const slot = this.#forbidding.get(tool) ?? this.#forbidding.size
+    this.#forbidding.set(tool, slot)
+    return slot
+  }
+
+  precondition(tool: string, tests: ReadonlyArray<TestSource>): Precondition {
+    const key = canonicalJson([tool, tests])
+    const made = this.#preconditions.get(key) ?? {
+      tool,
+      tests: tests.map(compileTest),
+      slot: this.#preconditions.size,
+    }
+    this.#preconditions.set(key, made)
+    return made
+  }
+
+  made(limited: number): Slots {
+    const prior = new Map<string, Array<Precondition>>()
+    for (const precondition of this.#preconditions.values())
+      prior.set(precondition.tool, [...(prior.get(precondition.tool) ?? []), precondition])
+    return { limited, forbidding: this.#forbidding, prior, preconditions: this.#preconditions.size }
+  }
+}
+
+const compileTool = (contract: ToolContract, slots: SlotMaker): ToolRules => {
+  const rest = decodeToolRest(contract.rest)
+  const { valid_in_phases: validInPhases, advances_to: advancesTo } = rest.transitions ?? {}
+  return {
+    contract,
+    gate: rest.gate ?? null,
+    needsApproval: rest.checkpoint !== undefined && rest.checkpoint !== false,
+    validInPhases: validInPhases === undefined ? null : new Set(validInPhases),
+    advancesTo: advancesTo ?? null,
+    preconditions: (rest.preconditions ?? []).map((each) =>
+      slots.precondition(each.requires_prior_tool, each.with_output ?? []),
+    ),
+    forbidsAfter: [...new Set(rest.forbids_after)].map((tool) => ({ tool, slot: slots.forbidding(tool) })),
+    invariants: (rest.argument_value_invariants ?? []).map(compileTest),
+  }
+}
+
+const compilePhases = ({ phases, transitions }: Partial<SessionSource>): Phases | null => {
+  const initial = phases?.find((phase) => phase.initial === true)
+  if (phases === undefined || initial === undefined) return null
+  return {
+    initial: initial.name,
+    terminal: new Set(phases.filter((phase) => phase.terminal === true).map((phase) => phase.name)),
+    transitions: new Map(Object.entries(transitions ?? {}).map(([from, to]) => [from, new Set(to)])),
+  }
+}
+
+type LimitsSource = NonNullable<SessionSource["session_limits"]>
+
+const compileLimits = (source: LimitsSource): SessionLimits => ({
+  maxSteps: source.max_steps ?? null,
+  maxToolCalls: source.max_tool_calls ?? null,
+  maxCost: source.max_cost_per_session === undefined ? null : toMicros(source.max_cost_per_session),
+  maxCallsPerTool: new Map(
+    Object.entries(source.max_calls_per_tool ?? {}).map(([tool, max], slot) => [tool, { max, slot }]),
+  ),
+  loop: source.loop_detection ?? null,
+})
+
+const compileBreaker = (source: NonNullable<LimitsSource["circuit_breaker"]>): Breaker => ({
+  consecutiveBlocks: source.consecutive_blocks ?? null,
+  consecutiveErrors: source.consecutive_errors ?? null,
+})

@@ -1,5 +1,5 @@
 /**
- * What a session remembers for its rules, and how it changes with what happens.
+ * What a session remembers for its rules.
  *
  * Plain JSON, never changed in place. It is bounded by the contracts, the loop window and the steps that have no outcome yet:
  * arguments and outputs are judged when they come and are not kept.
@@ -51,39 +51,18 @@ export interface ContractState {
   readonly trip: Trip | null
 }
 
-/**
- * What happened. A step that is admitted twice, and an outcome of a step that is not unresolved, change nothing, so an event may come
- * again after a crash.
- *
- * - `judged`: the verdicts of one answer, in its order, as `judge` gave them.
- * - `admitted`: the call became a step: queued, awaiting approval or running. `estimatedCost` as in the call.
- * - `committed`: `output` is its result as JSON, undefined where it is not kept. Without `actualCost` the estimate is settled.
- * - `aborted`, `unknown`: `threw` where the tool ran and failed, and not where it never ran.
- * - `usage`: settled cost of a model call, in micro-units.
- */
-export type ContractEvent =
-  | {
-      readonly type: "judged"
-      readonly calls: ReadonlyArray<{ readonly allowed: boolean; readonly fingerprint: string }>
-    }
-  | {
-      readonly type: "admitted"
-      readonly stepId: string
-      readonly tool: string
-      readonly estimatedCost?: Micros | undefined
-    }
-  | {
-      readonly type: "committed"
-      readonly stepId: string
-      readonly output?: unknown
-      readonly actualCost?: Micros | undefined
-    }
-  | { readonly type: "aborted" | "unknown"; readonly stepId: string; readonly threw: boolean }
-  | { readonly type: "usage"; readonly cost: Micros }
-
-export declare const initialContractState: (rules: ContractRules) => ContractState
-
-export declare const evolve: (rules: ContractRules, state: ContractState, event: ContractEvent) => ContractState
-
-/** Whether the circuit breaker has tripped, ever: the session is to be killed. */
-export declare const tripped: (state: ContractState) => Trip | undefined
+/** The state of a session in which nothing has happened. */
+export const initialContractState = (rules: ContractRules): ContractState => ({
+  phase: rules.phases?.initial ?? null,
+  committedSteps: 0,
+  admittedCalls: 0,
+  cost: 0,
+  unresolved: [],
+  callsPerTool: new Array<number>(rules.slots.limited).fill(0),
+  hasCommitted: new Array<boolean>(rules.slots.forbidding.size).fill(false),
+  preconditions: new Array<PreconditionFact>(rules.slots.preconditions).fill({ isSatisfied: false, failed: null }),
+  recent: [],
+  consecutiveBlocks: 0,
+  consecutiveErrors: 0,
+  trip: null,
+})

@@ -6,9 +6,12 @@
  */
 import type { ToolContract } from "../definition.ts"
 import type { Micros } from "../ids.ts"
-import type { ContractFailures } from "./ContractFailure.ts"
+import type { ContractFailure, ContractFailures } from "./ContractFailure.ts"
 import type { ContractRules } from "./ContractRules.ts"
 import type { ContractState } from "./ContractState.ts"
+import { afterArguments, beforeArguments, type JudgeOptions, onArguments } from "./callRules.ts"
+import { admitted, estimateOf, judged } from "./evolve.ts"
+import { fingerprintOf } from "./fingerprint.ts"
 
 export interface ContractCall {
   readonly tool: string
@@ -18,33 +21,65 @@ export interface ContractCall {
   readonly estimatedCost?: Micros | undefined
 }
 
-export interface JudgeOptions {
-  /** What happens to a tool without a contract. */
-  readonly unmatched: "allow" | "block"
-  /** `hold` where the control plane asks a person, `unavailable` where nobody can be asked. */
-  readonly checkpoints: "hold" | "unavailable"
-}
-
 /** `fingerprint` is the same for equal calls: tool and arguments. Empty where no rule asks for it. */
 export type Verdict =
   | { readonly allowed: true; readonly contract: ToolContract | undefined; readonly fingerprint: string }
   | { readonly allowed: false; readonly failures: ContractFailures; readonly fingerprint: string }
 
 /** A verdict for each call of one answer, in its order: each sees the earlier allowed ones as steps without an outcome. */
-export declare const judge: (
+export const judge = (
   rules: ContractRules,
   state: ContractState,
   calls: ReadonlyArray<ContractCall>,
   options: JudgeOptions,
-) => ReadonlyArray<Verdict>
+): ReadonlyArray<Verdict> => {
+  const verdicts: Array<Verdict> = []
+  let seen = state
+  for (const call of calls) {
+    const verdict = verdictOf(rules, seen, call, options)
+    verdicts.push(verdict)
+    if (verdicts.length === calls.length) break
+    seen = judged(rules, seen, [verdict])
+    // It is no step yet, and this state is never kept: any id will do.
+    if (verdict.allowed) seen = admitted(rules, seen, { stepId: "", ...call })
+  }
+  return verdicts
+}
+
+const verdictOf = (rules: ContractRules, state: ContractState, call: ContractCall, options: JudgeOptions): Verdict => {
+  const fingerprint = rules.limits.loop === null ? "" : fingerprintOf(call.tool, call.arguments)
+  const subject = { rules, state, options, name: call.tool, tool: rules.tool(call.tool) }
+  const found: Array<ContractFailure> = []
+  beforeArguments(subject, found)
+  onArguments(subject, call.arguments, found)
+  afterArguments(subject, estimateOf(rules, call.tool, call.estimatedCost), fingerprint, found)
+  const failures = listed(found)
+  return failures === undefined
+    ? { allowed: true, contract: subject.tool?.contract, fingerprint }
+    : { allowed: false, failures, fingerprint }
+}
 
 /**
  * The tools that may not be called now, whatever the arguments are, each with the reasons; the others are not in it. A call
  * is taken to have no estimate of its own, as a model's calls have none.
  */
-export declare const narrow: (
+export const narrow = (
   rules: ContractRules,
   state: ContractState,
   tools: ReadonlyArray<string>,
   options: JudgeOptions,
-) => ReadonlyMap<string, ContractFailures>
+): ReadonlyMap<string, ContractFailures> => {
+  const narrowed = new Map<string, ContractFailures>()
+  for (const name of tools) {
+    const subject = { rules, state, options, name, tool: rules.tool(name) }
+    const found: Array<ContractFailure> = []
+    beforeArguments(subject, found)
+    afterArguments(subject, estimateOf(rules, name, undefined), undefined, found)
+    const failures = listed(found)
+    if (failures !== undefined) narrowed.set(name, failures)
+  }
+  return narrowed
+}
+
+const listed = ([first, ...others]: ReadonlyArray<ContractFailure>): ContractFailures | undefined =>
+  first === undefined ? undefined : [first, ...others]
