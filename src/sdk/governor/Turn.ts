@@ -67,6 +67,8 @@ export interface Turn {
   readonly removed: ReadonlySet<string>
   /** What to add to the request's instructions (`narrowingFeedback: "inject"`); undefined for nothing. */
   readonly notice: string | undefined
+  /** To add to the answer's headers (`narrowingFeedback: "metadata"`). */
+  readonly headers: Readonly<Record<string, string>>
   /** Aborts when the session ends: the call must stop, in the middle of a stream too, with the signal's reason. */
   readonly signal: AbortSignal
   /**
