@@ -1,6 +1,7 @@
 /** Every mutant, in the order in which they are run. */
 import type { Mutant } from "../Mutant.ts"
 import { budgetMutants } from "./budgets.ts"
+import { contractMutants } from "./contracts.ts"
 import { handoffMutants } from "./handoffs.ts"
 import { killMutants } from "./kills.ts"
 import { resourceMutants } from "./resources.ts"
@@ -17,5 +18,6 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...timeMutants,
   ...runtimeMutants,
   ...storeMutants,
+  ...contractMutants,
   ...sdkMutants,
 ]
