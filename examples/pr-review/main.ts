@@ -161,13 +161,6 @@ const conclude = async (run: Run, variant: Variant, folder: string): Promise<num
   print()
   const checks = variant.checks(run, await run.view())
   for (const { holds, text } of checks) print(holds ? `${paint("green", "✓")} ${text}` : paint("red", `✗ ${text}`))
-  if (run.unenforced.size > 0)
-    print(
-      paint(
-        "dim",
-        `· ${run.unenforced.size} rules of the contracts are written down, and not enforced by this version`,
-      ),
-    )
   const { verdict } = run
   if (verdict !== undefined) {
     const file = join(folder, "review.md")

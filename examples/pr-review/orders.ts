@@ -43,8 +43,6 @@ export interface Assignment {
 }
 
 export type Report =
-  /** Rules of its contracts that this version does not enforce. */
-  | { readonly kind: "unenforced"; readonly rules: readonly string[] }
   | { readonly kind: "waiting"; readonly before: "claim" | "work" }
   /** It has begun a scan that will not end. */
   | { readonly kind: "stuck"; readonly part: number }

@@ -42,8 +42,6 @@ export class Run {
   readonly agents: AgentProcess[] = []
   readonly events: JournalEvent[] = []
   readonly kills: KillReceipt[] = []
-  /** Rules in the contracts that this version does not enforce. */
-  readonly unenforced = new Set<string>()
   readonly #options: RunOptions
   readonly #slain = new Set<AgentProcess>()
   readonly #counts = new Map<Role, number>()
@@ -239,7 +237,6 @@ export class Run {
   #reported(report: Report, agent: AgentProcess, at: number): void {
     const [text, colour] = wordsFor(report)
     if (text !== "") this.note(agent.name, text, colour, at)
-    if (report.kind === "unenforced") for (const rule of report.rules) this.unenforced.add(rule)
     try {
       this.#options.variant.onReport?.(this, agent, report)
     } catch (error) {

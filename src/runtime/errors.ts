@@ -38,6 +38,10 @@ export const fromRefusal = (refusal: Refusal): WorkflowError => new WorkflowErro
 export const isInfrastructure = (error: unknown): error is WorkflowError =>
   error instanceof WorkflowError && error.retryable && error.status !== 409
 
+/** The workflow's rules said no: an answer, and no trouble on the way to it. */
+export const isRefusal = (error: unknown): error is WorkflowError =>
+  error instanceof WorkflowError && !isInfrastructure(error)
+
 /** Reasons after which the store may have committed what it could no longer confirm. */
 export const mayBeWritten: ReadonlySet<string> = new Set(["connection", "timeout", "crashed", "io", "defect"])
 

@@ -18,16 +18,18 @@ import type {
 import type { InputOf, KillScope } from "../machines/commands.ts"
 import type { JournalEvent } from "../machines/events.ts"
 import type { Artifact } from "../machines/ids.ts"
-import type { Client, DefinitionInput, WorkflowView } from "../runtime/Client.ts"
+import type { DefinitionInput, WorkflowView } from "../runtime/Client.ts"
 import { fail } from "../runtime/errors.ts"
 import type { Contracts } from "./contracts.ts"
 import { ReplayConfigError } from "./errors.ts"
+import type { Decision } from "./governor/Decision.ts"
+import { makeRulebook, Pipeline } from "./governor/Pipeline.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { type HandoffOutcome, mayEndHandoff, outcomeOfHandoff } from "./handoffs.ts"
+import type { Life } from "./Life.ts"
 import { limits } from "./limits.ts"
 import type { Settings } from "./options.ts"
 import { type Opened, SessionLink } from "./SessionLink.ts"
-import { ToolRunner } from "./ToolRunner.ts"
 import type { GovernedTools, Tools } from "./Tools.ts"
 
 /** Names a handoff: what `handoff` answered, or its id alone. */
@@ -41,47 +43,59 @@ export interface AwaitOptions {
   readonly timeoutMs?: number
 }
 
-export class ReplaySession<T extends Tools = Tools> {
-  /** Null: no provider's client is governed. */
-  readonly client = null
+export class ReplaySession<T extends Tools = Tools, C extends object | null = null> {
+  /** The client that was given, governed: the same type, and every endpoint. Null where none was. */
+  readonly client: C
   /** The tools, governed: each call is proposed, admitted, run and recorded. */
   readonly tools: GovernedTools<T>
   readonly agent: string
-  readonly role: string
-  readonly workflowId: string
-  /** Rules of this role that are written down and not enforced by this version. */
-  readonly unenforced: ReadonlyArray<string>
-  readonly #settings: Settings
-  readonly #runtime: Client
-  readonly #link: SessionLink
-  readonly #runner: ToolRunner
+  readonly #role: string | undefined
+  readonly #workflowId: string | undefined
+  readonly #link: SessionLink | undefined
+  readonly #pipeline: Pipeline
   readonly #closing = new AbortController()
   #heartbeats: Heartbeats | undefined
   #closed: Promise<void> | undefined
 
-  constructor(settings: Settings, tools: T, contracts: Contracts, definition: DefinitionInput | undefined) {
-    this.#settings = settings
-    this.#runtime = settings.runtime
+  constructor(client: C, settings: Settings, tools: T, contracts: Contracts, definition: DefinitionInput | undefined) {
+    const { inWorkflow } = settings
     this.agent = settings.agent
-    this.role = settings.workflow.role
-    this.workflowId = settings.workflow.workflowId
-    this.unenforced = contracts.unenforced
-    this.#link = new SessionLink(settings, definition, (opened) => this.#keepLease(opened))
-    this.#runner = new ToolRunner(this.#link, contracts, tools)
+    this.#role = inWorkflow?.workflow.role
+    this.#workflowId = inWorkflow?.workflow.workflowId
+    const rulebook = makeRulebook(settings, contracts)
+    this.#link =
+      inWorkflow === undefined
+        ? undefined
+        : new SessionLink(settings.agent, inWorkflow, definition, {
+            onPast: rulebook.isStateful
+              ? (bodies, id) => bodies.forEach((body) => rulebook.remember(body, id))
+              : undefined,
+            onOpen: (opened) => this.#keepLease(opened, inWorkflow.autoHeartbeat),
+            onEvent: (body, id) => rulebook.follow(body, id),
+          })
+    this.#pipeline = new Pipeline(settings, tools, contracts, rulebook, this.#link)
+    this.client = client
     this.tools = this.#governed(tools)
     this.#obey(settings.signal)
   }
 
+  get role(): string {
+    return this.#inWorkflow("role", this.#role)
+  }
+
+  get workflowId(): string {
+    return this.#inWorkflow("workflowId", this.#workflowId)
+  }
+
   /** Opens the session now; later calls answer at once. Rejects with what the runtime refused; it may be called again. */
   async ready(): Promise<this> {
-    this.#link.life.check()
-    await this.#link.ready()
+    await this.#pipeline.authority.ready()
     return this
   }
 
   /** Aborts when the session is killed or failed by somebody else, and with the option `signal`; `reason` is the error. */
   get signal(): AbortSignal {
-    return this.#link.life.signal
+    return this.#life.signal
   }
 
   get sessionId(): string {
@@ -99,16 +113,38 @@ export class ReplaySession<T extends Tools = Tools> {
   }
 
   getState(): Promise<SessionView> {
-    return this.#link.command((session) => session.state())
+    return this.#workflow.command((session) => session.state())
   }
 
   getWorkflowState(): Promise<WorkflowView> {
-    return this.#link.read((client, workflowId) => client.getWorkflow(workflowId))
+    return this.#workflow.read((client, workflowId) => client.getWorkflow(workflowId))
+  }
+
+  /** The phase of session.yaml in which the session is; null without phases. */
+  get phase(): string | null {
+    return this.#pipeline.rulebook.phase
+  }
+
+  /** What was decided lately and why, oldest first: the last 100 turns. */
+  get decisions(): ReadonlyArray<Decision> {
+    return this.#pipeline.log.latest
+  }
+
+  /** Which of these tools may be called now, whatever the arguments. Default: the session's own. */
+  allowedTools(tools: ReadonlyArray<string> = Object.keys(this.tools)): ReadonlyArray<string> {
+    this.#life.check()
+    const removed = this.#pipeline.rulebook.narrow(tools)
+    return tools.filter((tool) => !removed.has(tool))
+  }
+
+  /** Only these tools are offered and may be called from now on, as far as the contracts allow them; null lifts it. */
+  narrow(tools: ReadonlyArray<string> | null): void {
+    this.#pipeline.rulebook.restrict(tools ?? undefined)
   }
 
   /** Offers work to another role. */
   handoff(offer: Omit<InputOf<"offer">, "sessionId">): Promise<HandoffOffered> {
-    return this.#link.command((session, options) => session.handoff(offer, options))
+    return this.#workflow.command((session, options) => session.handoff(offer, options))
   }
 
   /** Waits until a handoff has ended, well or not, also over its reclaims. */
@@ -124,10 +160,10 @@ export class ReplaySession<T extends Tools = Tools> {
       ),
     )
     try {
-      return await this.#link.wait(
+      return await this.#workflow.wait(
         mayEndHandoff(handoffId),
         async () =>
-          outcomeOfHandoff(await this.#link.read((client, workflowId) => client.getHandoff(workflowId, handoffId))),
+          outcomeOfHandoff(await this.#workflow.read((client, workflowId) => client.getHandoff(workflowId, handoffId))),
         waiting.signal,
       )
     } finally {
@@ -138,22 +174,22 @@ export class ReplaySession<T extends Tools = Tools> {
 
   /** Takes a claimed handoff back, before its first committed step: its claimant is killed, and it may be claimed again. */
   reclaim(ticket: Ticket): Promise<HandoffChanged> {
-    return this.#link.command((session, options) => session.reclaim(ticket, options))
+    return this.#workflow.command((session, options) => session.reclaim(ticket, options))
   }
 
   /** Takes an offer back that nobody has claimed. */
   withdraw(ticket: Ticket): Promise<HandoffChanged> {
-    return this.#link.command((session, options) => session.withdraw(ticket, options))
+    return this.#workflow.command((session, options) => session.withdraw(ticket, options))
   }
 
   /** Says what became of steps, such as those in `unresolved`. Governed tools do it themselves. */
   receipt(...receipts: InputOf<"receipt">["receipts"]): Promise<Receipted> {
-    return this.#link.command((session) => session.receipt({ receipts }))
+    return this.#workflow.command((session) => session.receipt({ receipts }))
   }
 
   /** Renews the claim lease. Happens by itself unless `autoHeartbeat` is false. */
   heartbeat(): Promise<Beat> {
-    return this.#link.command((session) => session.heartbeat())
+    return this.#workflow.command((session) => session.heartbeat())
   }
 
   /** Ends the session well, and with it its handoff; a root's workflow too. Refused while anything of it is open. */
@@ -161,35 +197,37 @@ export class ReplaySession<T extends Tools = Tools> {
     result?: unknown,
     options: { readonly artifacts?: ReadonlyArray<Artifact> } = {},
   ): Promise<SessionEnded> {
+    await this.#pipeline.runner.abandon()
     const input = { ...(result === undefined ? {} : { result }), ...options }
-    const ended = await this.#link.command((session, call) => session.complete(input, call))
+    const ended = await this.#workflow.command((session, call) => session.complete(input, call))
     this.#end(ended, false)
     return ended
   }
 
   /** Gives up. Whatever the session has running is aborted, its descendants and its open offers are killed. */
   async fail(reason: string): Promise<SessionEnded> {
-    const ended = await this.#link.command((session, call) => session.fail(reason, call))
+    const ended = await this.#workflow.command((session, call) => session.fail(reason, call))
     this.#end(ended, true)
     return ended
   }
 
   /** Kills this session: alone, with all below it, or with the whole workflow. Every later call throws `ReplayKillError`. */
   async kill({ scope, reason }: { readonly scope: KillScope; readonly reason: string }): Promise<KillReceipt> {
-    const receipt = await this.#link.command((session, options) =>
+    const receipt = await this.#workflow.command((session, options) =>
       scope === "workflow"
-        ? this.#runtime.kill({ workflowId: this.workflowId, scope, reason }, options)
+        ? this.#workflow.client.kill({ workflowId: this.workflowId, scope, reason }, options)
         : session.kill({ scope, reason }, options),
     )
-    this.#link.killed(receipt)
+    this.#workflow.killed(receipt)
     return receipt
   }
 
   /** The workflow's events, those that were first and then live, until the loop breaks or the session is closed. */
   async *events({ after = 0 }: { readonly after?: number } = {}): AsyncGenerator<JournalEvent, void, void> {
     // Also after a kill: what happened may be read when nothing may be done any more.
-    if (this.#link.opened === undefined) await this.#link.ready()
-    yield* this.#runtime.events({ workflowId: this.workflowId, after, signal: this.#closing.signal })
+    const link = this.#workflow
+    if (link.opened === undefined) await link.ready()
+    yield* link.client.events({ workflowId: this.workflowId, after, signal: this.#closing.signal })
   }
 
   /**
@@ -206,44 +244,59 @@ export class ReplaySession<T extends Tools = Tools> {
   }
 
   async #close(): Promise<void> {
-    this.#link.life.end(fail("closed", "The session was closed in this process. Call replay again to resume it."), {
+    const { runner } = this.#pipeline
+    if (!this.#life.hasEnded && this.#link?.opened !== undefined) await runner.abandon()
+    this.#life.end(fail("closed", "The session was closed in this process. Call replay again to resume it."), {
       abort: false,
     })
     this.#closing.abort()
-    await this.#runner.drained()
-    this.#link.feed.stop()
+    await runner.drained()
+    this.#link?.feed.stop()
+  }
+
+  get #life(): Life {
+    return this.#pipeline.authority.life
+  }
+
+  get #workflow(): SessionLink {
+    return this.#inWorkflow("This", this.#link)
+  }
+
+  #inWorkflow<A>(member: string, value: A | undefined): A {
+    if (value !== undefined) return value
+    throw new ReplayConfigError("workflow", `${member} is of a session in a workflow: give replay the option workflow.`)
   }
 
   #opened(member: string): Opened {
-    const { opened } = this.#link
+    const { opened } = this.#workflow
     if (opened !== undefined) return opened
     throw new ReplayConfigError("ready", `${member} is known once the session is open: await session.ready() first.`)
   }
 
   #end({ sessionId, status }: SessionEnded, abort: boolean): void {
-    this.#link.life.end(fail("session_not_active", `Session ${sessionId} has ${status}.`, { sessionId, status }), {
-      abort,
-    })
+    this.#life.end(fail("session_not_active", `Session ${sessionId} has ${status}.`, { sessionId, status }), { abort })
   }
 
   #governed(tools: T): GovernedTools<T> {
     const names = Object.keys(tools)
-    const governed = Object.fromEntries(names.map((name) => [name, (args?: unknown) => this.#runner.call(name, args)]))
+    const governed = Object.fromEntries(
+      names.map((name) => [name, (args?: unknown) => this.#pipeline.runner.call(name, args)]),
+    )
     // The table is built by name, so its types are those of the given one only by construction.
     return governed as GovernedTools<T>
   }
 
   #obey(signal: AbortSignal | undefined): void {
     if (signal === undefined) return
-    const stop = (): void => this.#link.life.end(signal.reason, { abort: true })
+    const stop = (): void => this.#life.end(signal.reason, { abort: true })
     if (signal.aborted) return stop()
     signal.addEventListener("abort", stop, { once: true })
-    this.#link.life.onEnd(() => signal.removeEventListener("abort", stop))
+    this.#life.onEnd(() => signal.removeEventListener("abort", stop))
   }
 
-  #keepLease({ session, claimDeadline }: Opened): void {
+  #keepLease({ session, claimDeadline }: Opened, isWanted: boolean): void {
     const handoffId = session.handedOver?.handoffId
-    if (!this.#settings.autoHeartbeat || claimDeadline === null || handoffId === undefined) return
+    if (!isWanted || claimDeadline === null || handoffId === undefined || this.#link === undefined) return
     this.#heartbeats ??= new Heartbeats(this.#link, handoffId)
     this.#heartbeats.start()
   }

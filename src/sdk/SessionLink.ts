@@ -13,12 +13,13 @@ import type { Session } from "../runtime/Session.ts"
 import { EventFeed } from "./EventFeed.ts"
 import { ReplayKillError } from "./errors.ts"
 import { Life } from "./Life.ts"
-import type { Settings } from "./options.ts"
+import type { WorkflowSettings } from "./options.ts"
+import { recovered } from "./recover.ts"
 import { makeRetry, type Retry } from "./retry.ts"
 
 export interface Opened {
   readonly session: Session
-  /** What the session had begun before this process, oldest first. */
+  /** What the session had begun before this process and nobody knows the end of, oldest first. */
   readonly unresolved: ReadonlyArray<UnresolvedStep>
   /** Epoch ms of the claim lease; null without one, and once the claimant has made progress. */
   readonly claimDeadline: number | null
@@ -27,27 +28,43 @@ export interface Opened {
 /** Events after which a session may no longer be active. */
 const mayEnd: ReadonlySet<EventTag> = new Set(["killed", "handoff.reclaimed", "session.failed"])
 
+/** Who hears of the session. */
+export interface LinkListeners {
+  /** What the session did before this process, oldest first, once, ahead of `onOpen`. Left out where nobody wants to know. */
+  readonly onPast?: ((bodies: ReadonlyArray<EventBody>, sessionId: string) => void) | undefined
+  readonly onOpen: (opened: Opened) => void
+  /** Each event of the workflow from then on. */
+  readonly onEvent: (body: EventBody, sessionId: string) => void
+}
+
 export class SessionLink {
   readonly life = new Life()
   readonly feed: EventFeed
   readonly retry: Retry
-  readonly #settings: Settings
-  readonly #client: Client
+  readonly #agent: string
+  readonly #settings: WorkflowSettings
+  readonly client: Client
   readonly #definition: DefinitionInput | undefined
+  readonly #listeners: LinkListeners
   /** The same for every try to open, so that a try whose answer was lost is found again. */
   readonly #openingKey = randomUUID()
-  readonly #onOpen: (opened: Opened) => void
   #opening: Promise<Opened> | undefined
   #opened: Opened | undefined
 
-  constructor(settings: Settings, definition: DefinitionInput | undefined, onOpen: (opened: Opened) => void) {
+  constructor(
+    agent: string,
+    settings: WorkflowSettings,
+    definition: DefinitionInput | undefined,
+    listeners: LinkListeners,
+  ) {
+    this.#agent = agent
     this.#settings = settings
-    this.#client = settings.runtime
+    this.client = settings.runtime
     this.#definition = definition
-    this.#onOpen = onOpen
-    this.retry = makeRetry(settings.maxRetries)
+    this.#listeners = listeners
+    this.retry = makeRetry(settings.commandRetries)
     this.feed = new EventFeed({
-      read: (after, signal) => this.#client.events({ workflowId: settings.workflow.workflowId, after, signal }),
+      read: (after, signal) => this.client.events({ workflowId: settings.workflow.workflowId, after, signal }),
       onEvent: (event) => this.#mind(event),
       onBroken: (error) => this.life.end(error ?? closedError(), { abort: true }),
     })
@@ -71,8 +88,14 @@ export class SessionLink {
   /** Sends one command of the session, unless it has ended. */
   async command<A>(send: (session: Session, options: CallOptions) => Promise<A>): Promise<A> {
     this.life.check()
-    const { session } = await this.ready()
+    await this.ready()
     this.life.check()
+    return this.settle(send)
+  }
+
+  /** Sends a command also when the session has ended: what it says has happened already, or the refusal says more than we. */
+  async settle<A>(send: (session: Session, options: CallOptions) => Promise<A>): Promise<A> {
+    const { session } = await this.ready()
     const options = { idempotencyKey: randomUUID() }
     try {
       return await this.retry(() => send(session, options))
@@ -83,7 +106,7 @@ export class SessionLink {
 
   /** Asks about the workflow, unless the session has ended. */
   read<A>(ask: (client: Client, workflowId: string) => Promise<A>): Promise<A> {
-    return this.command(({ workflowId }) => ask(this.#client, workflowId))
+    return this.command(({ workflowId }) => ask(this.client, workflowId))
   }
 
   /** Notes what an error says about the session's life, and answers with the error to throw. */
@@ -159,36 +182,54 @@ export class SessionLink {
     const view = await this.retry(() => session.state())
     if (view.status !== "active") await this.#refused(view)
     this.life.check()
-    const opened = { session, unresolved: view.steps, claimDeadline: view.handoff?.claimDeadline ?? null }
+    const unresolved = await recovered(session, view.steps, this.#settings.recover, this.retry)
+    if (view.stateVersion > 1) await this.#recall(view)
+    this.life.check()
+    const opened = { session, unresolved, claimDeadline: view.handoff?.claimDeadline ?? null }
     this.#opened = opened
     this.feed.start(view.seq)
-    this.#onOpen(opened)
+    this.#listeners.onOpen(opened)
     return opened
+  }
+
+  /** Tells what the session did before, as the journal has it: its contracts depend on it. */
+  async #recall({ workflowId, sessionId, seq }: SessionView): Promise<void> {
+    const { onPast } = this.#listeners
+    if (onPast === undefined) return
+    const done = new AbortController()
+    const bodies: Array<EventBody> = []
+    for await (const { body, seq: at } of this.client.events({ workflowId, after: 0, signal: done.signal })) {
+      if ("sessionId" in body && body.sessionId === sessionId) bodies.push(body)
+      if (at >= seq) break
+    }
+    onPast(bodies, sessionId)
+    done.abort()
   }
 
   /** Creates or claims. With the id of a session that did so before, the answer is that session: never a second one. */
   #enter(): Promise<Session> {
-    const { agent, sessionId, workflow } = this.#settings
+    const { sessionId, workflow } = this.#settings
     const { workflowId, role } = workflow
-    const input = { workflowId, role, agent, ...(sessionId === undefined ? {} : { sessionId }) }
+    const input = { workflowId, role, agent: this.#agent, ...(sessionId === undefined ? {} : { sessionId }) }
     const options = { idempotencyKey: this.#openingKey }
     if (workflow.type === "child") {
       const { parentSessionId, handoffId } = workflow
-      return this.#client.claim({ ...input, parentSessionId, handoffId }, options)
+      return this.client.claim({ ...input, parentSessionId, handoffId }, options)
     }
     if (this.#definition === undefined) throw new Error("a root session has no definition")
-    return this.#client.createRoot({ ...input, definition: this.#definition }, options)
+    return this.client.createRoot({ ...input, definition: this.#definition }, options)
   }
 
   /** The runtime's own words for a session that has ended. */
   async #refused({ sessionId, workflowId, status }: SessionView): Promise<never> {
-    await this.retry(() => this.#client.attach({ sessionId }, { workflowId }))
+    await this.retry(() => this.client.attach({ sessionId }, { workflowId }))
     throw fail("session_not_active", `Session ${sessionId} has ${status}.`, { sessionId, status })
   }
 
   async #mind({ body }: JournalEvent): Promise<void> {
     const session = this.#opened?.session
     if (session === undefined || this.life.hasEnded) return
+    this.#listeners.onEvent(body, session.sessionId)
     // A child may also be completed by an operator.
     if (body._tag === "session.completed" ? body.sessionId !== session.sessionId : !mayEnd.has(body._tag)) return
     const view = await this.retry(() => session.state())

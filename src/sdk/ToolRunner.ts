@@ -6,24 +6,26 @@
  * signal is left behind after a grace, and reports when it does end.
  */
 
-import type { ResolvedStep } from "../machines/answers.ts"
-import { boundResources } from "../machines/bindings.ts"
 import type { ToolContract } from "../machines/definition.ts"
-import type { Fence, ResourceRef, StepId } from "../machines/ids.ts"
-import { fail, WorkflowError } from "../runtime/errors.ts"
-import type { Contracts } from "./contracts.ts"
+import { type Fence, toMicros } from "../machines/ids.ts"
 import { ReplayConfigError, ReplayContractError, ToolAborted, ToolTimeoutError } from "./errors.ts"
 import { type Report, reportOf } from "./evidence.ts"
+import type { Admissions, AdmittedStep } from "./governor/Admission.ts"
+import type { Authority, Receipt, RefusedReceipt, Step } from "./governor/Authority.ts"
+import type { Guard } from "./governor/Guard.ts"
+import type { ToolSide } from "./governor/ModelGovernor.ts"
+import type { Rulebook, StepEnd } from "./governor/Rulebook.ts"
+import { Steps } from "./governor/Steps.ts"
 import { limits } from "./limits.ts"
-import type { SessionLink } from "./SessionLink.ts"
 import { type StepOutcome, withOutcome } from "./StepOutcome.ts"
 import type { Settlement, Tool, ToolContext, Tools } from "./Tools.ts"
 
-/** An admitted step. */
-interface Admitted {
-  readonly stepId: StepId
+/** A step that may run. */
+interface Runnable {
+  readonly stepId: string
   readonly fences: ReadonlyArray<Fence>
   readonly contract: ToolContract
+  readonly isGuarded: boolean
 }
 
 type Ending =
@@ -34,26 +36,28 @@ type Ending =
 
 type Outcome = StepOutcome["outcome"]
 
-/** A receipt that was refused. The late one of a dead session is recorded all the same. */
-interface Refused {
-  readonly error: unknown
-  readonly isRecorded: boolean
+export interface ToolRunnerParts {
+  readonly authority: Authority
+  readonly admissions: Admissions
+  readonly rulebook: Rulebook
+  readonly guard: Guard
+  readonly contractOf: (tool: string) => ToolContract | undefined
+  readonly tools: Tools
 }
 
-export class ToolRunner {
-  readonly #link: SessionLink
-  readonly #contracts: Contracts
-  readonly #tools: Tools
+export class ToolRunner implements ToolSide {
+  readonly #parts: ToolRunnerParts
+  /** Admitted calls of model turns that nobody has run yet. */
+  readonly #waiting = new Steps()
   readonly #running = new Set<Promise<unknown>>()
 
-  constructor(link: SessionLink, contracts: Contracts, tools: Tools) {
-    this.#link = link
-    this.#contracts = contracts
-    this.#tools = tools
+  constructor(parts: ToolRunnerParts) {
+    this.#parts = parts
   }
 
-  call(name: string, args: unknown): Promise<unknown> {
-    const call = this.#govern(name, args)
+  /** Runs a tool. With the id of a model's call it is that call; without, one that waits for these arguments, or a new one. */
+  call(name: string, args: unknown, callId?: string): Promise<unknown> {
+    const call = this.#govern(name, args, callId)
     this.#running.add(call)
     const forget = (): void => {
       this.#running.delete(call)
@@ -62,63 +66,109 @@ export class ToolRunner {
     return call
   }
 
+  readonly runs = (tool: string): boolean => Object.hasOwn(this.#parts.tools, tool)
+
+  readonly admitted: ToolSide["admitted"] = async (callId, input, { step, isGuarded }) => {
+    // The agent's own code runs it as soon as it sees the call, so it sees the call when its turn has come.
+    const mustWait = step.status !== "admitted" && !this.runs(step.tool)
+    const ready: Step = mustWait ? { ...step, status: "admitted", fences: await this.#turn(step) } : step
+    this.#waiting.add({ callId, step: ready, input, isGuarded })
+  }
+
+  readonly results: ToolSide["results"] = async (results) => {
+    const told = results.flatMap((result) => {
+      const waiting = this.#waiting.take(result.callId)
+      return waiting === undefined ? [] : [{ waiting, result }]
+    })
+    const steps = told.map(({ waiting: { step, isGuarded }, result: { output: told, isError } }) => {
+      const output = dataOf(told)
+      const contract = this.#contract(step.tool)
+      const outcome = outcomeFor(
+        contract,
+        isError ? { _tag: "threw", error: output } : { _tag: "returned", value: output },
+      )
+      const report = outcome === "committed" ? reportOf(output, {}) : noReport
+      return {
+        step: { stepId: step.stepId, fences: step.fences, contract, isGuarded },
+        outcome,
+        report,
+        threw: isError,
+      }
+    })
+    for (const { step, outcome, report, threw } of steps) await this.#receipt(step, outcome, report, threw)
+    if (steps.length > 0) await this.#parts.admissions.checkBreaker()
+  }
+
+  /** Gives back what was admitted and never begun: this process will not run it any more. */
+  async abandon(): Promise<void> {
+    for (const { step, isGuarded } of this.#waiting.takeAll(this.runs)) {
+      const { stepId, fences, tool } = step
+      await this.#receipt({ stepId, fences, contract: this.#contract(tool), isGuarded }, "aborted", noReport, false)
+    }
+  }
+
   /** Waits until every call is answered. */
   async drained(): Promise<void> {
     await Promise.allSettled(this.#running)
   }
 
-  async #govern(name: string, args: unknown): Promise<unknown> {
-    this.#link.life.check()
-    const contract = this.#contracts.allowed(name)
-    const tool = this.#tools[name]
+  async #govern(name: string, args: unknown, callId: string | undefined): Promise<unknown> {
+    const { authority, tools } = this.#parts
+    authority.life.check()
+    const tool = tools[name]
     if (tool === undefined) throw new Error(`there is no tool ${name}`)
     const input = copied(name, args)
-    const step = await this.#admitted(contract, input)
+    const found = callId === undefined ? this.#waiting.takeEqual(name, input) : this.#waiting.take(callId)
+    const waiting = found ?? (await this.#asked(name, input))
+    const step = await this.#runnable(waiting)
     // It was killed on the way: the step is an orphan that certainly had no effect.
-    if (this.#link.life.hasEnded) {
-      await this.#receipt(step, "aborted", noReport)
-      throw this.#link.life.why()
+    if (authority.life.hasEnded) {
+      await this.#receipt(step, "aborted", noReport, false)
+      throw authority.life.why()
     }
     return this.#run(step, tool, input)
   }
 
-  async #admitted(contract: ToolContract, input: unknown): Promise<Admitted> {
-    const { tool } = contract
-    const args = input === undefined ? {} : { arguments: input }
-    const resources = bound(contract, input)
-    const call = { tool, ...args, ...(resources.length === 0 ? {} : { resources }) }
-    const [step] = await this.#link.command((session, options) => session.propose({ calls: [call] }, options))
-    if (step === undefined) throw new Error("a proposal of one call was answered without a step")
-    const { stepId } = step
-    if (step.status === "admitted") return { stepId, fences: step.fences, contract }
+  /** A call that no model asked for. */
+  async #asked(tool: string, input: unknown): Promise<AdmittedStep> {
+    const { authority, admissions, guard } = this.#parts
     try {
-      return { stepId, fences: await this.#turn(stepId), contract }
+      await authority.ready()
     } catch (error) {
-      // Nobody waits for its turn any more, and nothing of it ran. A kill has aborted it already.
-      if (!this.#link.life.isKilled) await this.#receipt({ stepId, fences: [], contract }, "aborted", noReport)
+      if (!guard.covers(error)) throw error
+    }
+    const { steps, rejection } = await admissions.admit({ ...ofAgent, calls: [{ callId: null, tool, input }] })
+    if (rejection !== undefined) throw rejection
+    const [step] = steps
+    if (step === undefined) throw new Error("a turn of one call was admitted without a step")
+    return step
+  }
+
+  async #runnable({ step, isGuarded }: AdmittedStep): Promise<Runnable> {
+    const { stepId, fences, tool, status } = step
+    const runnable = { stepId, fences, contract: this.#contract(tool), isGuarded }
+    return status === "admitted" ? runnable : { ...runnable, fences: await this.#turn(step) }
+  }
+
+  /** Waits for a step's turn, and gives the step back where nobody waits for it any more. */
+  async #turn({ stepId, tool }: Step): Promise<ReadonlyArray<Fence>> {
+    try {
+      return await this.#parts.authority.turnOf(stepId)
+    } catch (error) {
+      const step = { stepId, fences: [], contract: this.#contract(tool), isGuarded: true }
+      // Nothing of it ran. A kill has aborted it already.
+      if (!this.#parts.authority.life.isKilled) await this.#receipt(step, "aborted", noReport, false)
       throw error
     }
   }
 
-  /** Waits until a queued step heads its queues, and answers with the tokens of its admission. */
-  #turn(stepId: StepId): Promise<ReadonlyArray<Fence>> {
-    return this.#link.wait(
-      (body) =>
-        ("admitted" in body && body.admitted?.some((admission) => admission.stepId === stepId) === true) ||
-        (body._tag === "steps.resolved" && body.steps.some((resolved) => resolved.stepId === stepId)),
-      async () => {
-        const view = await this.#link.command((session) => session.state())
-        const step = view.steps.find((candidate) => candidate.stepId === stepId)
-        if (step === undefined)
-          throw fail("step_already_resolved", `Step ${stepId} was resolved before its turn came.`, { stepId })
-        return step.status === "queued" ? undefined : step.fences
-      },
-    )
+  #contract(tool: string): ToolContract {
+    return this.#parts.contractOf(tool) ?? { ...uncontracted, tool }
   }
 
-  async #run(step: Admitted, tool: Tool, input: unknown): Promise<unknown> {
+  async #run(step: Runnable, tool: Tool, input: unknown): Promise<unknown> {
     const { contract } = step
-    const { life } = this.#link
+    const { life } = this.#parts.authority
     const controller = new AbortController()
     const forgetEnd = life.onEnd((why) => controller.abort(why))
     let isLate = false
@@ -138,16 +188,20 @@ export class ToolRunner {
     const report =
       outcome === "unknown" ? noReport : reportOf(end._tag === "returned" ? end.value : undefined, settlement)
     // The journal does not take "unknown" for a step that its kill has made an orphan: it is known to be unknown.
-    const refused = outcome === "unknown" && life.isKilled ? undefined : await this.#receipt(step, outcome, report)
+    const isSettled = outcome === "unknown" && life.isKilled
+    const threw = end._tag !== "returned"
+    const refused = isSettled ? undefined : await this.#receipt(step, outcome, report, threw)
     if (end._tag === "left") this.#reportWhenDone(step, ends, outcome, () => settlement)
     const reported = refused === undefined || refused.isRecorded
     const noted: StepOutcome = { stepId: step.stepId, tool: contract.tool, outcome, reported }
     const cause = end._tag === "threw" ? end.error : undefined
+    if (threw && !life.hasEnded) await this.#parts.admissions.checkBreaker().catch(() => {})
     if (life.isKilled) throw withOutcome(life.why(cause), noted)
     if (isLate)
       throw withOutcome(new ToolTimeoutError(contract.tool, contract.timeoutMs ?? 0, became[outcome], cause), noted)
     if (end._tag === "threw") throw withOutcome(end.error, noted)
-    if (refused !== undefined) throw withOutcome(refused.error, noted)
+    // Where calls go on without the control plane, so does the work: the step stays unresolved and visible.
+    if (refused !== undefined && !this.#parts.guard.covers(refused.error)) throw withOutcome(refused.error, noted)
     if (end._tag === "left") throw withOutcome(life.why(), noted)
     if (report.problem !== undefined)
       throw withOutcome(new ReplayConfigError("tools", `${contract.tool} reported wrongly: ${report.problem}.`), noted)
@@ -155,32 +209,70 @@ export class ToolRunner {
   }
 
   /** A tool that was left behind is heard all the same: what it says then is certain. */
-  #reportWhenDone(step: Admitted, ends: Promise<Ending>, before: Outcome, settlement: () => Settlement): void {
+  #reportWhenDone(step: Runnable, ends: Promise<Ending>, before: Outcome, settlement: () => Settlement): void {
     const report = ends.then(async (end) => {
       const outcome = outcomeFor(step.contract, end)
       if (outcome === before) return
-      await this.#receipt(step, outcome, reportOf(end._tag === "returned" ? end.value : undefined, settlement()))
+      const isReturned = end._tag === "returned"
+      await this.#receipt(step, outcome, reportOf(isReturned ? end.value : undefined, settlement()), !isReturned)
     })
     report.then(undefined, () => {})
   }
 
   /** Sends the receipt, also when the session has ended: a late one is still recorded. Answers with why it was refused. */
-  async #receipt(step: Admitted, outcome: Outcome, report: Report): Promise<Refused | undefined> {
-    const { session } = await this.#link.ready()
-    const { stepId, fences } = step
-    const item = { stepId, outcome, ...(outcome === "committed" ? { fences } : {}), ...report.fields }
-    try {
-      // No key: a receipt that is repeated with the same outcome changes nothing (semantics.md §5).
-      await this.#link.retry<{ readonly steps: ReadonlyArray<ResolvedStep> }>(() =>
-        session.receipt({ receipts: [item] }),
-      )
-      return undefined
-    } catch (error) {
-      const isRecorded = error instanceof WorkflowError && error.facts.recorded === true
-      return { error: this.#link.heard(error), isRecorded }
-    }
+  async #receipt(
+    step: Runnable,
+    outcome: Outcome,
+    { fields }: Report,
+    threw: boolean,
+  ): Promise<RefusedReceipt | undefined> {
+    const { authority, rulebook } = this.#parts
+    const { stepId, fences, isGuarded } = step
+    const item: Receipt = { stepId, outcome, ...(outcome === "committed" ? { fences } : {}), ...fields }
+    const refused = isGuarded ? await authority.receipt([item]) : undefined
+    rulebook.reported(stepId, refused === undefined ? endOf(outcome, fields, threw) : undefined)
+    return refused
   }
 }
+
+/** A turn of one call that the agent makes by itself. */
+const ofAgent = {
+  provider: "tools",
+  model: null,
+  attempt: 0,
+  gate: "reject_all",
+  mayRetry: false,
+  narrowed: new Map<string, never>(),
+  usage: undefined,
+  spending: undefined,
+  preparedId: undefined,
+  refused: null,
+} as const
+
+/** What is presumed of a tool without a contract: that a failure says nothing about its effect. */
+const uncontracted: Omit<ToolContract, "tool"> = {
+  sideEffect: "write",
+  evidenceClass: "ack_only",
+  resources: [],
+  estimate: null,
+  timeoutMs: null,
+  rest: {},
+}
+
+/** What a model was told is text; where that is JSON, the contracts look into it. */
+const dataOf = (output: unknown): unknown => {
+  if (typeof output !== "string") return output
+  try {
+    return JSON.parse(output)
+  } catch {
+    return output
+  }
+}
+
+const endOf = (outcome: Outcome, { evidence, actualCost }: Report["fields"], threw: boolean): StepEnd =>
+  outcome === "committed"
+    ? { outcome, evidence, actualCost: actualCost === undefined ? undefined : toMicros(actualCost) }
+    : { outcome, threw }
 
 const noReport: Report = { fields: {}, problem: undefined }
 
@@ -234,19 +326,8 @@ const copied = (tool: string, args: unknown): unknown => {
   try {
     return structuredClone(args)
   } catch (error) {
-    throw new ReplayContractError(
-      { tool, path: "$", operator: null, code: "invalid_arguments" },
-      `its arguments must be data. ${error instanceof Error ? error.message : String(error)}`,
-    )
+    const why = error instanceof Error ? error.message : String(error)
+    const detail = `its arguments must be data. ${why}`
+    throw new ReplayContractError([{ tool, path: "$", operator: null, code: "invalid_arguments", detail }])
   }
-}
-
-/** The resources that the contract binds. The runtime binds them too; naming them here holds where its definition has none. */
-const bound = (contract: ToolContract, input: unknown): ReadonlyArray<ResourceRef> => {
-  const resources = boundResources({ tool: contract.tool, arguments: input }, contract)
-  if (!("code" in resources)) return resources
-  throw new ReplayContractError(
-    { tool: contract.tool, path: "$", operator: "resources", code: "invalid_resource_key" },
-    resources.detail,
-  )
 }

@@ -8,6 +8,7 @@
  * - `ToolAborted`: thrown *by* a tool, to say that its call certainly had no effect.
  */
 import type { Diagnostic } from "../definition/index.ts"
+import type { ContractFailureCode as ContractRuleCode } from "../machines/contracts/index.ts"
 
 export { WorkflowError } from "../runtime/errors.ts"
 
@@ -25,42 +26,53 @@ export class ReplayConfigError extends Error {
 }
 
 /**
- * - `no_contract`: the tool has no contract in `contractsDir`.
- * - `gate_blocked`: its contract says `gate: block`.
- * - `risk_blocked`: session.yaml blocks its side effect by `risk_defaults`, and its contract does not say `gate: allow`.
- * - `approval_unsupported`: its contract says `checkpoint: true`, and nobody can be asked for approval yet.
- * - `invalid_arguments`: the arguments are not data that can be copied.
+ * Those of the contracts, and:
+ * - `narrowed`, `policy_blocked`: the agent's own `narrow` or `policy` does not allow the tool.
+ * - `invalid_arguments`: the arguments are not data that can be copied, or the model wrote no JSON.
  * - `invalid_resource_key`: the contract takes the key of a resource from the arguments, and there is no id there.
+ * - `price_unknown`: a cost is limited, and `prices` does not say what the model costs.
+ * - `ungoverned_endpoint`: the client's endpoint can make tool calls past the contracts.
  */
 export type ContractFailureCode =
-  | "no_contract"
-  | "gate_blocked"
-  | "risk_blocked"
-  | "approval_unsupported"
+  | ContractRuleCode
+  | "narrowed"
+  | "policy_blocked"
   | "invalid_arguments"
   | "invalid_resource_key"
+  | "price_unknown"
+  | "ungoverned_endpoint"
 
 export interface ContractFailure {
+  /** The tool; of a model call that was blocked as a whole, the model. */
   readonly tool: string
   /** The path of the value or rule that failed; null where it is the call as a whole. */
   readonly path: string | null
-  /** The rule that was applied: `gate`, `risk_defaults`, `resources`; null where none was found. */
+  /** The rule that was applied, such as `gate`, `lte`, `max_tool_calls`; null where none was found. */
   readonly operator: string | null
   readonly code: ContractFailureCode
+  /** What was wrong and how to mend it. */
+  readonly detail: string
 }
+
+export type ContractFailures = readonly [ContractFailure, ...ReadonlyArray<ContractFailure>]
 
 export class ReplayContractError extends Error {
   override readonly name = "ReplayContractError"
-  readonly failures: readonly [ContractFailure, ...ReadonlyArray<ContractFailure>]
+  readonly failures: ContractFailures
 
-  constructor(failure: ContractFailure, detail: string) {
-    super(`${failure.tool} was blocked (${failure.code}): ${detail}`)
-    this.failures = [failure]
+  constructor(failures: ContractFailures) {
+    super(failureText(failures))
+    this.failures = failures
   }
 }
 
+/** The failures of a call or an answer, as a person or a model reads them. */
+export const failureText = (failures: ReadonlyArray<ContractFailure>): string =>
+  failures.map(({ tool, code, detail }) => `${tool} was blocked (${code}): ${detail}`).join(" ")
+
 export interface Kill {
-  readonly workflowId: string
+  /** Null outside of a workflow. */
+  readonly workflowId: string | null
   /** Null where the workflow was killed before the session was opened. */
   readonly sessionId: string | null
   /** The kill that ended it; null where the refusal did not name it. */
@@ -70,14 +82,15 @@ export interface Kill {
 
 export class ReplayKillError extends Error implements Kill {
   override readonly name = "ReplayKillError"
-  readonly workflowId: string
+  readonly workflowId: string | null
   readonly sessionId: string | null
   readonly killId: string | null
   readonly reason: string | null
 
   constructor(kill: Kill, cause?: unknown) {
     const { workflowId, sessionId, killId, reason } = kill
-    const what = sessionId === null ? `Workflow ${workflowId}` : `Session ${sessionId}`
+    const what =
+      sessionId !== null ? `Session ${sessionId}` : workflowId !== null ? `Workflow ${workflowId}` : "The session"
     super(
       `${what} was killed${reason === null ? "" : `: ${reason}`}. This is final.`,
       cause === undefined ? undefined : { cause },

@@ -4,9 +4,23 @@ export const limits = {
   evidenceChars: 16 * 1024,
   /** How long a tool whose signal aborted may take to end before its call is answered without it. */
   abortGraceMs: 1000,
-  /** The most that `maxRetries` may be, and what it is where none is given. */
+  /** How often an answer may be fed back to its model. */
   maxRetries: 5,
-  defaultRetries: 2,
+  /** Tries of a command again after trouble with the infrastructure. */
+  commandRetries: 2,
+  /** Calls without the control plane: the default, and the most that may be chosen. */
+  unguardedCalls: 10,
+  maxUnguardedCalls: 1000,
+  /** Characters of `principal` and `environment`. */
+  labelChars: 200,
+  /** Admitted calls that wait to be run, in this process. */
+  waitingSteps: 1024,
+  /** Decisions that a session remembers. */
+  decisions: 100,
+  /** Tools that the header of narrowed ones names. */
+  toolsInHeader: 50,
+  /** What a model is presumed to write at most where its request does not say. */
+  estimatedOutputTokens: 4096,
   /** The first pause before a retry; each further one is twice as long, up to the longest. */
   backoffMs: 50,
   longestBackoffMs: 2000,

@@ -1,7 +1,5 @@
 /**
  * The options of `replay`, checked when it is called: an option is never ignored in silence.
- *
- * What a later version will understand is refused by name, so that nobody believes in a rule that nobody applies.
  */
 import { Schema } from "effect"
 import { RemoteClient } from "../adapters/http/client/RemoteClient.ts"
@@ -10,8 +8,16 @@ import { Name, SessionId } from "../machines/ids.ts"
 import type { Client, DefinitionInput } from "../runtime/Client.ts"
 import { WorkflowError } from "../runtime/errors.ts"
 import { ReplayConfigError } from "./errors.ts"
+import type { Decision } from "./governor/Decision.ts"
+import { checkPrices, type Prices } from "./governor/prices.ts"
+import type { Policy } from "./governor/Rulebook.ts"
 import { limits } from "./limits.ts"
+import type { Recoveries } from "./recover.ts"
 import type { Tools } from "./Tools.ts"
+
+export type Mode = "enforce" | "shadow" | "log-only"
+export type Gate = "reject_all" | "strip_partial" | "strip_blocked"
+export type NarrowingFeedback = "silent" | "metadata" | "inject"
 
 /** Creates the workflow with this session as its root, or resumes it where `sessionId` names its root session. */
 export interface RootWorkflow {
@@ -30,13 +36,58 @@ export interface ChildWorkflow {
   readonly handoffId: string
 }
 
+/**
+ * `contractsDir` or `contracts` is given, and in a workflow `workflow` with where it runs. Outside of one, the options that are of
+ * use in a workflow only are refused.
+ */
 export interface ReplayOptions<T extends Tools = Tools> {
   /** The agent's name, for people who read the journal. */
   readonly agent: string
+  /** The functions that the agent may call, governed as `session.tools`. Leave it out where the agent runs its tools itself. */
+  readonly tools?: T | undefined
+  /** For whom the agent acts, and where: kept with every decision, and told to `policy`. */
+  readonly principal?: string | undefined
+  readonly environment?: string | undefined
+  /**
+   * `enforce` (default). `shadow`: nothing is blocked, and each decision says what would have been. `log-only`: nothing is
+   * judged either. In a workflow the calls count in its budgets whatever the mode, and a kill ends the session.
+   */
+  readonly mode?: Mode | undefined
+  /**
+   * What a blocked call does to its model's answer. `reject_all` (default): the whole answer is rejected. `strip_partial`: the call
+   * is taken out; an answer with no call left is rejected. `strip_blocked`: the call is taken out, and the rest is passed on also
+   * where no call is left.
+   */
+  readonly gate?: Gate | undefined
+  /** A tool without a contract. Default `block`. */
+  readonly unmatchedPolicy?: "block" | "allow" | undefined
+  /** How often a rejected answer is fed back to the model with its failures: 0 (default) to 5. */
+  readonly maxRetries?: number | undefined
+  /**
+   * What the model is told of tools that it is not offered now. `silent` (default): nothing. `metadata`: nothing, and `decisionOf` of
+   * the answer says it to the agent. `inject`: a line of the request's instructions.
+   */
+  readonly narrowingFeedback?: NarrowingFeedback | undefined
+  /** What models cost, per million tokens. A model without a price is refused where a cost is limited. */
+  readonly prices?: Prices | undefined
+  /** The caller's own rule, by tool: true, or false or a reason. Asked when tools are offered and when they are called. */
+  readonly policy?: Policy | undefined
+  /** Hears of each decision as it is made. What it throws is ignored. */
+  readonly onDecision?: ((decision: Decision) => void) | undefined
+  /** Endpoints of the client that can make tool calls past the contracts, such as batches. Default `block`. */
+  readonly ungovernedEndpoints?: "block" | "allow" | undefined
+  /** Default: session.yaml in `contractsDir`. */
+  readonly sessionYamlPath?: string | undefined
+  /** Stops the session in this process: running tools abort, waiting calls reject. The session itself stays active. */
+  readonly signal?: AbortSignal | undefined
+
   /** The directory of the role's session.yaml and tool contracts. */
-  readonly contractsDir: string
-  readonly tools: T
-  readonly workflow: RootWorkflow | ChildWorkflow
+  readonly contractsDir?: string | undefined
+  /** In its place: session.yaml and tool contracts as texts, by file name. */
+  readonly contracts?: Readonly<Record<string, string>> | undefined
+
+  /** The workflow that the session takes part in. Without it the contracts hold in this process, and nothing is durable. */
+  readonly workflow?: RootWorkflow | ChildWorkflow | undefined
   /** `Handrail.open(…)`, `Handrail.connect(…)`, or any other client. It is not closed with the session. */
   readonly runtime?: Client | undefined
   /** In place of `runtime`: where a server is. Default: the environment's `HANDRAIL_URL`. */
@@ -47,81 +98,143 @@ export interface ReplayOptions<T extends Tools = Tools> {
   readonly sessionId?: string | undefined
   /** Default: the first workflow.yaml in `contractsDir` or above it. */
   readonly workflowYamlPath?: string | undefined
-  /** Default: session.yaml in `contractsDir`. */
-  readonly sessionYamlPath?: string | undefined
-  /** Stops the session in this process: running tools abort, waiting calls reject. The session itself stays active. */
-  readonly signal?: AbortSignal | undefined
-  readonly mode?: "enforce" | undefined
-  readonly onError?: "block" | undefined
-  /** Retries of a command after trouble with the infrastructure: 0 to 5, default 2; with `runtimeUrl`, that of `connect`. */
-  readonly maxRetries?: number | undefined
+  /**
+   * What happens while the control plane can't be reached. `block` (default): nothing is called. `allow`: the contracts hold,
+   * and calls go through unguarded, `maxUnguardedCalls` of them at most.
+   */
+  readonly onError?: "block" | "allow" | undefined
+  /** 1 to 1,000, default 10: model and tool calls since the control plane last answered. */
+  readonly maxUnguardedCalls?: number | undefined
+  /** By tool: finds out what became of a step that this session began before its process died. */
+  readonly recover?: Recoveries | undefined
   /** Renews the claim lease until the first step is committed. Default true. */
   readonly autoHeartbeat?: boolean | undefined
 }
 
 /** The options with their defaults. */
 export interface Settings extends ReplayOptions {
-  readonly runtime: Client
+  readonly tools: Tools
+  readonly mode: Mode
+  readonly gate: Gate
+  readonly unmatchedPolicy: "block" | "allow"
   readonly maxRetries: number
+  readonly narrowingFeedback: NarrowingFeedback
+  readonly contractsDir: string | undefined
+  readonly contracts: Readonly<Record<string, string>> | undefined
+  /** Undefined outside of a workflow. */
+  readonly inWorkflow: WorkflowSettings | undefined
+}
+
+export interface WorkflowSettings {
+  readonly workflow: RootWorkflow | ChildWorkflow
+  readonly runtime: Client
+  readonly sessionId: string | undefined
+  readonly workflowYamlPath: string | undefined
+  /** Tries of a command again after trouble with the infrastructure. */
+  readonly commandRetries: number
+  readonly unguardedCalls: number
+  readonly recover: Recoveries
   readonly autoHeartbeat: boolean
 }
 
-const known: ReadonlyArray<string> = [
+const ofAgents: ReadonlyArray<string> = [
   "agent",
-  "contractsDir",
   "tools",
+  "principal",
+  "environment",
+  "mode",
+  "gate",
+  "unmatchedPolicy",
+  "maxRetries",
+  "narrowingFeedback",
+  "prices",
+  "policy",
+  "onDecision",
+  "ungovernedEndpoints",
+  "sessionYamlPath",
+  "signal",
+  "contractsDir",
+  "contracts",
   "workflow",
+]
+const ofWorkflows = [
   "runtime",
   "runtimeUrl",
   "apiKey",
   "sessionId",
   "workflowYamlPath",
-  "sessionYamlPath",
-  "signal",
-  "mode",
   "onError",
-  "maxRetries",
+  "maxUnguardedCalls",
+  "recover",
   "autoHeartbeat",
-]
-
-/** Options of later versions, and what there is until then. */
-const later: Readonly<Record<string, string>> = {
-  contracts: "Write the contracts to files and give contractsDir.",
-  principal: "Name the agent with agent.",
-  gate: "It governs the calls of a model's turn; tools alone need none.",
-  unmatchedPolicy: "A tool without a contract is always blocked.",
-  narrowingFeedback: "It governs a model's tool list; tools alone need none.",
-  environment: "Keep one contractsDir for each environment.",
-}
+] as const
 
 const isName = Schema.is(Name)
 const isSessionId = Schema.is(SessionId)
 
-export const readOptions = (client: unknown, options: ReplayOptions): Settings => {
-  if (client !== null)
-    throw wrong("client", "Provider clients are not supported yet. Give null and call the governed tools yourself.")
+export const readOptions = (options: ReplayOptions): Settings => {
   if (!isRecord(options)) throw wrong("options", "replay takes its options as its second argument.")
   checkNames(options)
-  if (!isName(options.agent)) throw wrong("agent", `agent must be an id, but it is ${shown(options.agent)}.`)
-  for (const path of ["contractsDir", "workflowYamlPath", "sessionYamlPath"] as const) {
-    const value: unknown = options[path]
-    if (value === undefined && path !== "contractsDir") continue
-    if (typeof value !== "string" || value === "")
-      throw wrong(path, `${path} must be a path, but it is ${shown(value)}.`)
-  }
-  if (options.sessionId !== undefined && !isSessionId(options.sessionId))
-    throw wrong("sessionId", `sessionId must be an id, but it is ${shown(options.sessionId)}.`)
-  checkTools(options.tools)
-  checkWorkflow(options)
+  const { agent, tools = {}, contractsDir, contracts } = options
+  if (!isName(agent)) throw wrong("agent", `agent must be an id, but it is ${shown(agent)}.`)
+  checkSources(options)
+  checkTools(tools)
   checkChoices(options)
-  const { maxRetries = limits.defaultRetries, autoHeartbeat = true } = options
-  if (!Number.isInteger(maxRetries) || maxRetries < 0 || maxRetries > limits.maxRetries)
-    throw wrong("maxRetries", `maxRetries must be 0 to ${limits.maxRetries}, but it is ${shown(maxRetries)}.`)
-  const runtime = givenRuntime(options)
-  // A client made here retries by itself, and knows when the server wants to be asked again.
-  return runtime === undefined
-    ? { ...options, runtime: connected(options), maxRetries: 0, autoHeartbeat }
-    : { ...options, runtime, maxRetries, autoHeartbeat }
+  checkFunctions(options)
+  checkPrices(options.prices)
+  return {
+    ...options,
+    tools,
+    mode: options.mode ?? "enforce",
+    gate: options.gate ?? "reject_all",
+    unmatchedPolicy: options.unmatchedPolicy ?? "block",
+    maxRetries: count(options, "maxRetries", 0, { least: 0, most: limits.maxRetries }),
+    narrowingFeedback: options.narrowingFeedback ?? "silent",
+    contractsDir,
+    contracts,
+    inWorkflow: workflowSettings(options),
+  }
+}
+
+const workflowSettings = (options: ReplayOptions): WorkflowSettings | undefined => {
+  if (options.workflow === undefined) {
+    const extra = ofWorkflows.find((name) => options[name] !== undefined)
+    if (extra === undefined) return undefined
+    throw wrong(extra, `${extra} is of use in a workflow only: give workflow too, or leave it out.`)
+  }
+  const { workflow, sessionId, workflowYamlPath, autoHeartbeat = true, recover = {} } = options
+  if (sessionId !== undefined && !isSessionId(sessionId))
+    throw wrong("sessionId", `sessionId must be an id, but it is ${shown(sessionId)}.`)
+  checkWorkflow(options)
+  const unguarded = count(options, "maxUnguardedCalls", limits.unguardedCalls, {
+    least: 1,
+    most: limits.maxUnguardedCalls,
+  })
+  if (options.maxUnguardedCalls !== undefined && options.onError !== "allow")
+    throw wrong("maxUnguardedCalls", `maxUnguardedCalls is of use with onError: "allow" only.`)
+  const given = givenRuntime(options)
+  return {
+    workflow,
+    sessionId,
+    workflowYamlPath,
+    autoHeartbeat,
+    recover,
+    unguardedCalls: options.onError === "allow" ? unguarded : 0,
+    runtime: given ?? connected(options),
+    // A client made here retries by itself, and knows when the server wants to be asked again.
+    commandRetries: given === undefined ? 0 : limits.commandRetries,
+  }
+}
+
+const count = (
+  options: ReplayOptions,
+  name: "maxRetries" | "maxUnguardedCalls",
+  otherwise: number,
+  { least, most }: { readonly least: number; readonly most: number },
+): number => {
+  const value = options[name] ?? otherwise
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw wrong(name, `${name} must be ${least} to ${most}, but it is ${shown(value)}.`)
 }
 
 const wrong = (option: string, message: string): ReplayConfigError => new ReplayConfigError(option, message)
@@ -136,13 +249,32 @@ const shown = (value: unknown): string => {
 }
 
 const checkNames = (options: object): void => {
+  const known = [...ofAgents, ...ofWorkflows]
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue
-    const instead = Object.hasOwn(later, name) ? later[name] : undefined
-    if (instead !== undefined) throw wrong(name, `The option ${name} is not supported yet. ${instead}`)
-    const near = didYouMean(name, [...known, ...Object.keys(later)])
+    const near = didYouMean(name, known)
     throw wrong(name, `There is no option ${name}${near === undefined ? "." : `: ${near}`}`)
   }
+}
+
+const checkSources = (options: ReplayOptions): void => {
+  const { contracts, contractsDir }: { readonly [name: string]: unknown } = { ...options }
+  for (const path of ["contractsDir", "workflowYamlPath", "sessionYamlPath"] as const) {
+    const value: unknown = options[path]
+    if (value !== undefined && (typeof value !== "string" || value === ""))
+      throw wrong(path, `${path} must be a path, but it is ${shown(value)}.`)
+  }
+  if (contracts === undefined && contractsDir === undefined)
+    throw wrong(
+      "contractsDir",
+      "Give contractsDir, the directory of session.yaml and the tool contracts, or contracts.",
+    )
+  if (contracts === undefined) return
+  if (contractsDir !== undefined) throw wrong("contracts", "Give contractsDir or contracts, not both.")
+  if (!isRecord(contracts) || Object.values(contracts).some((text) => typeof text !== "string"))
+    throw wrong("contracts", `contracts must be an object of texts by file name, such as { "session.yaml": "…" }.`)
+  if (options.sessionYamlPath !== undefined)
+    throw wrong("sessionYamlPath", "Give the session contract as session.yaml in contracts, or contractsDir.")
 }
 
 const checkTools = (tools: unknown): void => {
@@ -188,7 +320,7 @@ const givenRuntime = ({ runtime, runtimeUrl, apiKey }: ReplayOptions): Client | 
 }
 
 const connected = (options: ReplayOptions): Client => {
-  const { runtimeUrl = process.env.HANDRAIL_URL, apiKey = process.env.HANDRAIL_API_KEY, maxRetries } = options
+  const { runtimeUrl = process.env.HANDRAIL_URL, apiKey = process.env.HANDRAIL_API_KEY } = options
   if (runtimeUrl === undefined || runtimeUrl === "")
     throw wrong(
       "runtime",
@@ -197,7 +329,7 @@ const connected = (options: ReplayOptions): Client => {
   named("runtimeUrl", () => new RemoteClient({ url: runtimeUrl }))
   // An empty variable is one that was not set.
   const key = apiKey === "" ? undefined : apiKey
-  return named("apiKey", () => new RemoteClient({ url: runtimeUrl, apiKey: key, maxRetries }))
+  return named("apiKey", () => new RemoteClient({ url: runtimeUrl, apiKey: key }))
 }
 
 const named = (option: string, make: () => RemoteClient): RemoteClient => {
@@ -208,17 +340,43 @@ const named = (option: string, make: () => RemoteClient): RemoteClient => {
   }
 }
 
+const choices = {
+  mode: ["enforce", "shadow", "log-only"],
+  gate: ["reject_all", "strip_partial", "strip_blocked"],
+  unmatchedPolicy: ["block", "allow"],
+  onError: ["block", "allow"],
+  narrowingFeedback: ["silent", "metadata", "inject"],
+  ungovernedEndpoints: ["block", "allow"],
+} as const
+
 const checkChoices = (options: ReplayOptions): void => {
-  const { mode, onError, autoHeartbeat, signal }: { readonly [name: string]: unknown } = { ...options }
-  if (mode !== undefined && mode !== "enforce")
-    throw wrong(
-      "mode",
-      `mode ${shown(mode)} is not supported: only "enforce" is, and "shadow" and "log-only" come later.`,
-    )
-  if (onError !== undefined && onError !== "block")
-    throw wrong("onError", `onError ${shown(onError)} is not supported: only "block" is, and "allow" comes later.`)
+  const given: { readonly [name: string]: unknown } = { ...options }
+  for (const [name, allowed] of Object.entries(choices)) {
+    const value = given[name]
+    if (value === undefined || allowed.some((choice) => choice === value)) continue
+    const all = allowed.map((choice) => JSON.stringify(choice)).join(", ")
+    throw wrong(name, `${name} must be one of ${all}, but it is ${shown(value)}.`)
+  }
+  const { autoHeartbeat, signal } = given
   if (autoHeartbeat !== undefined && typeof autoHeartbeat !== "boolean")
     throw wrong("autoHeartbeat", `autoHeartbeat must be true or false, but it is ${shown(autoHeartbeat)}.`)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw wrong("signal", `signal must be an AbortSignal, but it is ${shown(signal)}.`)
+  for (const name of ["principal", "environment"]) {
+    const value = given[name]
+    if (value !== undefined && (typeof value !== "string" || value === "" || value.length > limits.labelChars))
+      throw wrong(name, `${name} must be a text of 1 to ${limits.labelChars} characters, but it is ${shown(value)}.`)
+  }
+}
+
+const checkFunctions = (options: ReplayOptions): void => {
+  const { policy, onDecision, recover }: { readonly [name: string]: unknown } = { ...options }
+  for (const [name, value] of Object.entries({ policy, onDecision }))
+    if (value !== undefined && typeof value !== "function")
+      throw wrong(name, `${name} must be a function, but it is ${shown(value)}.`)
+  if (recover === undefined) return
+  if (!isRecord(recover)) throw wrong("recover", "recover must be an object of functions by tool.")
+  for (const [tool, value] of Object.entries(recover))
+    if (typeof value !== "function")
+      throw wrong("recover", `The recovery of ${tool} must be a function, but it is ${shown(value)}.`)
 }

@@ -5,44 +5,61 @@
  * session itself is created, claimed or resumed on first use.
  */
 import { type Diagnostic, formatDiagnostics } from "../definition/index.ts"
+import type { DefinitionInput } from "../runtime/Client.ts"
 import { type Contracts, loadContracts } from "./contracts.ts"
 import { ReplayConfigError } from "./errors.ts"
 import { limits } from "./limits.ts"
-import { type ReplayOptions, readOptions } from "./options.ts"
+import { type ReplayOptions, readOptions, type Settings, type WorkflowSettings } from "./options.ts"
 import { ReplaySession } from "./ReplaySession.ts"
 import type { Tools } from "./Tools.ts"
 import { loadDefinition } from "./workflowFiles.ts"
 
-/** `client` is null for tools alone; the clients of model providers are not supported yet. */
-export const replay = <T extends Tools>(client: null, options: ReplayOptions<T>): ReplaySession<T> => {
-  const settings = readOptions(client, options)
+/**
+ * `client`: an OpenAI or Anthropic client, which comes back as `session.client`, the same and governed; or null for tools alone.
+ *
+ * Without `workflow` the contracts hold in this process only: nothing is shared, durable, or approved by anybody.
+ */
+export function replay<C extends object | null, T extends Tools>(
+  client: C,
+  options: ReplayOptions<T> & { readonly tools: T },
+): ReplaySession<T, C>
+/** Without tools of its own: the agent runs the calls that its model makes, and tells the model what came of them. */
+export function replay<C extends object | null>(client: C, options: ReplayOptions<NoTools>): ReplaySession<NoTools, C>
+export function replay<C extends object | null, T extends Tools>(
+  client: C,
+  options: ReplayOptions<T>,
+): ReplaySession<Tools, C> {
+  const settings = readOptions(options)
   const contracts = loadContracts(settings)
-  warn(settings.contractsDir, contracts)
-  if (settings.workflow.type === "child") return new ReplaySession(settings, options.tools, contracts, undefined)
-  const { input, definition, warnings } = loadDefinition(settings.workflow, settings)
-  const { role: name } = settings.workflow
-  const role = definition.roles.find((candidate) => candidate.name === name)
+  warnOnce("HANDRAIL_DEFINITION", diagnosticText(contracts.warnings))
+  const definition =
+    settings.inWorkflow === undefined ? undefined : definitionFor(settings.inWorkflow, settings, contracts)
+  return new ReplaySession(client, settings, settings.tools, contracts, definition)
+}
+
+type NoTools = Readonly<Record<never, never>>
+
+/** What a root session creates its workflow from. */
+const definitionFor = (
+  { workflow, workflowYamlPath }: WorkflowSettings,
+  { contractsDir }: Settings,
+  contracts: Contracts,
+): DefinitionInput | undefined => {
+  if (workflow.type === "child") return undefined
+  const { input, definition, warnings } = loadDefinition(workflow, { contractsDir, workflowYamlPath })
+  const role = definition.roles.find((candidate) => candidate.name === workflow.role)
   if (role === undefined)
     throw new ReplayConfigError(
       "workflow.role",
-      `The definition has no role ${name}. Its roles are: ${definition.roles.map((each) => each.name).join(", ")}.`,
+      `The definition has no role ${workflow.role}. Its roles are: ${definition.roles.map(({ name }) => name).join(", ")}.`,
     )
   contracts.checkPinned(role)
   warnOnce("HANDRAIL_DEFINITION", diagnosticText(warnings))
-  return new ReplaySession(settings, options.tools, contracts, input)
+  return input
 }
 
 const diagnosticText = (warnings: ReadonlyArray<Diagnostic>): string =>
   warnings.length === 0 ? "" : `The definition has warnings.\n${formatDiagnostics(warnings)}`
-
-const warn = (contractsDir: string, { unenforced, warnings }: Contracts): void => {
-  warnOnce("HANDRAIL_DEFINITION", diagnosticText(warnings))
-  if (unenforced.length === 0) return
-  warnOnce(
-    "HANDRAIL_UNENFORCED",
-    `These rules in ${contractsDir} are written down but not enforced by this version: ${unenforced.join("; ")}.`,
-  )
-}
 
 const warned = new Set<string>()
 

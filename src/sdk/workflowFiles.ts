@@ -17,7 +17,7 @@ import {
 import type { Definition } from "../machines/definition.ts"
 import type { DefinitionInput } from "../runtime/Client.ts"
 import { ReplayConfigError } from "./errors.ts"
-import type { RootWorkflow } from "./options.ts"
+import type { ReplayOptions, RootWorkflow } from "./options.ts"
 import { yamlIn } from "./yamlFiles.ts"
 
 export interface LoadedDefinition {
@@ -28,10 +28,10 @@ export interface LoadedDefinition {
 
 export const loadDefinition = (
   workflow: RootWorkflow,
-  { contractsDir, workflowYamlPath }: { readonly contractsDir: string; readonly workflowYamlPath?: string | undefined },
+  { contractsDir, workflowYamlPath }: Pick<ReplayOptions, "contractsDir" | "workflowYamlPath">,
 ): LoadedDefinition => {
   if (workflow.definition !== undefined) return compiled(workflow.definition, "workflow.yaml", "workflow.definition")
-  const path = workflowYamlPath === undefined ? find(resolve(contractsDir)) : resolve(workflowYamlPath)
+  const path = workflowYamlPath === undefined ? find(contractsDir) : resolve(workflowYamlPath)
   const option = workflowYamlPath === undefined ? "contractsDir" : "workflowYamlPath"
   const workflowYaml = read(path, option)
   const directory = dirname(path)
@@ -47,9 +47,14 @@ export const loadDefinition = (
 }
 
 /** The first workflow.yaml in a directory or above it. */
-const find = (from: string): string => {
+const find = (contractsDir: string | undefined): string => {
+  if (contractsDir === undefined)
+    throw new ReplayConfigError(
+      "workflowYamlPath",
+      "A root session needs a workflow.yaml: give workflow.definition, or workflowYamlPath.",
+    )
   const looked: Array<string> = []
-  for (let directory = from; ; directory = dirname(directory)) {
+  for (let directory = resolve(contractsDir); ; directory = dirname(directory)) {
     const path = join(directory, "workflow.yaml")
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path
     looked.push(directory)

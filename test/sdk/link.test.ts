@@ -1,13 +1,14 @@
 /** A session hears that it has ended as soon as its workflow's events say so, whoever ended it (semantics.md §8). */
 import { expect, onTestFinished, test } from "vitest"
 import type { Handrail } from "../../src/sdk/Handrail.ts"
-import type { Settings } from "../../src/sdk/options.ts"
+import type { WorkflowSettings } from "../../src/sdk/options.ts"
 import { SessionLink } from "../../src/sdk/SessionLink.ts"
 import { errorOf, gate, governance, lead, openRuntime, workflowYaml } from "./fixtures.ts"
 
 const linked = (runtime: Handrail, sessionId: string, workflow: object): SessionLink => {
-  const settings = { runtime, agent: sessionId, sessionId, maxRetries: 0, workflow: { workflowId: "w1", ...workflow } }
-  const link = new SessionLink(settings as unknown as Settings, workflowYaml, () => {})
+  const settings = { runtime, sessionId, commandRetries: 0, recover: {}, workflow: { workflowId: "w1", ...workflow } }
+  const deaf = { onOpen: () => {}, onEvent: () => {} }
+  const link = new SessionLink(sessionId, settings as unknown as WorkflowSettings, workflowYaml, deaf)
   onTestFinished(() => link.feed.stop())
   return link
 }

@@ -1,7 +1,7 @@
 /** What `replay` refuses before anything is created, with the option to mend. */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { type Client, ReplayConfigError, replay } from "../../src/index.ts"
 import { errorOf, files, governance, lead, openRuntime, worker, workflowYaml } from "./fixtures.ts"
 
@@ -28,29 +28,6 @@ describe("options", () => {
     runtime: await openRuntime(),
   })
 
-  test.each([
-    ["contracts", {}],
-    ["principal", "me"],
-    ["gate", "reject_all"],
-    ["unmatchedPolicy", "block"],
-    ["narrowingFeedback", "silent"],
-    ["environment", "prod"],
-    ["mode", "shadow"],
-    ["mode", "log-only"],
-    ["onError", "allow"],
-  ])("%s is refused by name, as something that comes later", async (name, value) => {
-    const options = { ...(await good()), [name]: value }
-    const error = refused(() => untyped(null, options))
-    expect(error.option).toBe(name)
-    expect(error.message).toMatch(/not supported/)
-    expect(error.message).toContain(name)
-  })
-
-  test("a provider's client comes later", async () => {
-    const options = await good()
-    expect(refused(() => untyped({ chat: {} }, options)).message).toMatch(/not supported yet/)
-  })
-
   test("an unknown one is named, with the one that was meant", async () => {
     const options = { ...(await good()), sessionID: "s1" }
     expect(refused(() => untyped(null, options)).message).toBe(
@@ -63,7 +40,6 @@ describe("options", () => {
     ["agent", undefined, "agent"],
     ["contractsDir", undefined, "contractsDir"],
     ["contractsDir", "", "contractsDir"],
-    ["tools", undefined, "tools"],
     ["tools", { look: 1 }, "tools"],
     ["tools", { "not a name": () => 1 }, "tools"],
     ["workflow", { type: "leaf" }, "workflow"],
@@ -75,12 +51,52 @@ describe("options", () => {
     ["sessionId", "a b", "sessionId"],
     ["maxRetries", 6, "maxRetries"],
     ["maxRetries", 1.5, "maxRetries"],
+    ["maxUnguardedCalls", 5, "maxUnguardedCalls"],
+    ["contracts", { "session.yaml": "" }, "contracts"],
+    ["mode", "loud", "mode"],
+    ["gate", "open", "gate"],
+    ["onError", "ignore", "onError"],
+    ["unmatchedPolicy", true, "unmatchedPolicy"],
+    ["narrowingFeedback", "shout", "narrowingFeedback"],
+    ["ungovernedEndpoints", "hide", "ungovernedEndpoints"],
+    ["principal", "", "principal"],
+    ["environment", 7, "environment"],
+    ["policy", "strict", "policy"],
+    ["onDecision", {}, "onDecision"],
+    ["recover", { look: "committed" }, "recover"],
+    ["prices", { "gpt-5": { input: 1 } }, "prices"],
+    ["prices", { "gpt-5": { input: 1, output: -1 } }, "prices"],
+    ["prices", { "gpt-5": { input: 1, output: 1, cached: 1 } }, "prices"],
     ["autoHeartbeat", "yes", "autoHeartbeat"],
     ["signal", {}, "signal"],
     ["workflowYamlPath", 7, "workflowYamlPath"],
   ])("%s: %j is refused", async (name, value, option) => {
     const options = { ...(await good()), [name]: value }
     expect(refused(() => untyped(null, options)).option).toBe(option)
+  })
+})
+
+describe("outside of a workflow", () => {
+  const contracts = { "session.yaml": files["lead/session.yaml"] ?? "", "look.yaml": files["lead/look.yaml"] ?? "" }
+
+  test.each([
+    ["runtime", {}],
+    ["sessionId", "s1"],
+    ["onError", "allow"],
+    ["recover", {}],
+    ["autoHeartbeat", false],
+  ])("%s is of no use, and refused", (name, value) => {
+    const error = refused(() => untyped(null, { agent: "lead", contracts, [name]: value }))
+    expect(error.option).toBe(name)
+    expect(error.message).toMatch(/in a workflow only/)
+  })
+
+  test("contracts are given as texts or as a directory, and hold a session.yaml", () => {
+    expect(refused(() => untyped(null, { agent: "lead" })).option).toBe("contractsDir")
+    expect(refused(() => untyped(null, { agent: "lead", contracts: {} })).message).toMatch(/"session.yaml"/)
+    expect(refused(() => untyped(null, { agent: "lead", contracts: { "session.yaml": 1 } })).option).toBe("contracts")
+    const both = { agent: "lead", contracts, sessionYamlPath: "session.yaml" }
+    expect(refused(() => untyped(null, both)).option).toBe("sessionYamlPath")
   })
 })
 
@@ -158,7 +174,7 @@ describe("the contracts of a role", () => {
     })
     expect(refused(() => worker(runtime, without, {})).message).toMatch(/session\.yaml can't be read/)
     const session = worker(runtime, without, {}, { sessionYamlPath: join(without, "worker", "strict.yaml") })
-    expect(session.unenforced).toEqual([])
+    expect(session.role).toBe("worker")
     expect(refused(() => worker(runtime, join(without, "nowhere"), {})).message).toMatch(/can't be read/)
   })
 
@@ -168,59 +184,13 @@ describe("the contracts of a role", () => {
     expect(refused(() => worker(runtime, folder, {})).message).toMatch(/Two contracts .* deploy/)
   })
 
-  test("that can't be enforced yet are listed, and warned of once", async () => {
-    const runtime = await openRuntime()
-    const folder = governance({
-      "worker/session.yaml": `schema_version: "1.0"
-agent: worker
-phases: [{ name: start, initial: true }, { name: end, terminal: true }]
-transitions: { start: [end] }
-session_limits: { max_tool_calls: 5, loop_detection: { window: 4, threshold: 2 } }
-`,
-      "worker/deploy.yaml": `tool: deploy
-side_effect: write
-gate: allow
-commit_requirement: acknowledged
-transitions: { valid_in_phases: [start], advances_to: end }
-preconditions: [{ requires_prior_tool: check }]
-argument_value_invariants: [{ path: $.environment, one_of: [prod] }]
-checkpoint: true
-`,
-      "worker/check.yaml":
-        "tool: check\nside_effect: read\ncheckpoint: false\ncommit_requirement: none\nforbids_after: [deploy]\n",
-    })
-    const warnings: Array<Error & { code?: string }> = []
-    const listen = (warning: Error) => warnings.push(warning)
-    process.on("warning", listen)
-    onTestFinished(() => {
-      process.off("warning", listen)
-    })
-    const session = worker(runtime, folder, {})
-    worker(runtime, folder, {})
-    expect(session.unenforced).toEqual([
-      "session.yaml: transitions",
-      "session.yaml: session_limits.max_tool_calls",
-      "session.yaml: session_limits.loop_detection",
-      "check: commit_requirement",
-      "check: forbids_after",
-      "deploy: transitions",
-      "deploy: preconditions",
-      "deploy: argument_value_invariants",
-    ])
-    // Node hands out warnings in the next turn of its loop.
-    await new Promise((resolve) => setImmediate(resolve))
-    const unenforced = warnings.filter(({ code }) => code === "HANDRAIL_UNENFORCED")
-    expect(unenforced).toHaveLength(1)
-    expect(unenforced[0]?.message).toContain("deploy: preconditions")
-  })
-
   test("may lie behind a link, and files that are no contracts are let be", async () => {
     const runtime = await openRuntime()
     const folder = governance()
     symlinkSync(join(folder, "worker"), join(folder, "linked"))
     mkdirSync(join(folder, "worker", "notes.yaml"))
     writeFileSync(join(folder, "worker", "README.md"), "# Notes")
-    expect(worker(runtime, folder, {}, { contractsDir: join(folder, "linked") }).unenforced).toEqual([])
+    expect(worker(runtime, folder, {}, { contractsDir: join(folder, "linked") }).role).toBe("worker")
     rmSync(join(folder, "linked"))
   })
 })

@@ -23,8 +23,8 @@ test("arguments and results are those of the tools, and each call is a promise",
 })
 
 test("replay infers them from its options", () => {
-  const call = (options: ReplayOptions<typeof tools>) => replay(null, options)
-  expectTypeOf(call).returns.toEqualTypeOf<ReplaySession<typeof tools>>()
+  const call = (options: ReplayOptions) => replay(null, { ...options, tools })
+  expectTypeOf(call).returns.toEqualTypeOf<ReplaySession<typeof tools, null>>()
   expectTypeOf<ReplaySession<typeof tools>["tools"]["scan"]>().returns.resolves.toEqualTypeOf<{ findings: number }>()
   expectTypeOf<ReplaySession["client"]>().toBeNull()
 })

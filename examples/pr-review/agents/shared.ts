@@ -45,7 +45,6 @@ export class Agent {
           : { type: "child", workflowId, role, parentSessionId: handoff.parentSessionId, handoffId: handoff.handoffId },
       runtime: this.runtime,
     })
-    if (session.unenforced.length > 0) say({ kind: "unenforced", rules: session.unenforced })
     this.#leave = (reason) => session.fail(reason)
     return session
   }

@@ -1,0 +1,63 @@
+/** The parts of a session's governance, put together: who admits, what is allowed, what was decided, and what runs. */
+import type { Contracts } from "../contracts.ts"
+import type { Settings } from "../options.ts"
+import type { SessionLink } from "../SessionLink.ts"
+import { ToolRunner } from "../ToolRunner.ts"
+import type { Tools } from "../Tools.ts"
+import { Admissions } from "./Admission.ts"
+import type { Authority } from "./Authority.ts"
+import { DecisionLog } from "./DecisionLog.ts"
+import { Guard } from "./Guard.ts"
+import { LocalAuthority } from "./LocalAuthority.ts"
+import { ModelGovernor } from "./ModelGovernor.ts"
+import { PriceList } from "./prices.ts"
+import { Rulebook } from "./Rulebook.ts"
+import type { Governor } from "./Turn.ts"
+import { WorkflowAuthority } from "./WorkflowAuthority.ts"
+
+export const makeRulebook = (settings: Settings, { rules }: Contracts): Rulebook => {
+  const { agent, inWorkflow, policy, unmatchedPolicy } = settings
+  return new Rulebook(rules, {
+    policy,
+    // Only a control plane can ask a person.
+    judging: { unmatched: unmatchedPolicy, checkpoints: inWorkflow === undefined ? "unavailable" : "hold" },
+    context: {
+      agent,
+      role: inWorkflow?.workflow.role ?? null,
+      workflowId: inWorkflow?.workflow.workflowId ?? null,
+      principal: settings.principal ?? null,
+      environment: settings.environment ?? null,
+    },
+  })
+}
+
+export class Pipeline {
+  readonly authority: Authority
+  readonly rulebook: Rulebook
+  readonly log: DecisionLog
+  readonly runner: ToolRunner
+  readonly governor: Governor
+
+  constructor(
+    settings: Settings,
+    tools: Tools,
+    contracts: Contracts,
+    rulebook: Rulebook,
+    link: SessionLink | undefined,
+  ) {
+    const { mode, agent, principal = null, environment = null } = settings
+    const contractOf = (tool: string) => contracts.tools.get(tool)
+    const authority = link === undefined ? new LocalAuthority() : new WorkflowAuthority(link)
+    const guard = new Guard(settings.inWorkflow?.unguardedCalls ?? 0)
+    const log = new DecisionLog(settings.onDecision)
+    const settingsOfAdmission = { mode, agent, principal, environment, contractOf }
+    const admissions = new Admissions(authority, rulebook, guard, log, settingsOfAdmission)
+    const runner = new ToolRunner({ authority, admissions, rulebook, guard, contractOf, tools })
+    const prices = new PriceList(settings.prices)
+    this.authority = authority
+    this.rulebook = rulebook
+    this.log = log
+    this.runner = runner
+    this.governor = new ModelGovernor({ settings, authority, rulebook, admissions, guard, prices, tools: runner })
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The authority inside a workflow: its control plane, over the session's link.
+ */
+import type { ResolvedStep } from "../../machines/answers.ts"
+import type { Fence } from "../../machines/ids.ts"
+import { fail, WorkflowError } from "../../runtime/errors.ts"
+import type { Life } from "../Life.ts"
+import type { SessionLink } from "../SessionLink.ts"
+import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Step } from "./Authority.ts"
+
+/** Refusals of the reservation, not of the calls: without it they may well be admitted. */
+const aboutReservation: ReadonlySet<string> = new Set(["version_mismatch", "prepared_request_invalid"])
+
+export class WorkflowAuthority implements Authority {
+  readonly canApprove = true
+  readonly #link: SessionLink
+
+  constructor(link: SessionLink) {
+    this.#link = link
+  }
+
+  get life(): Life {
+    return this.#link.life
+  }
+
+  async ready(): Promise<void> {
+    this.life.check()
+    await this.#link.ready()
+    this.life.check()
+  }
+
+  async reserve({ cost, tokens }: Estimate): Promise<Reserved> {
+    const estimate = { estimatedTokens: tokens, ...(cost === undefined ? {} : { estimatedCost: cost }) }
+    const prepared = await this.#link.command((session, options) => session.preflight(estimate, options))
+    return { preparedId: prepared.preparedRequestId, remaining: prepared.remaining }
+  }
+
+  async propose(proposal: Proposal): Promise<ReadonlyArray<Step>> {
+    const { calls, preparedId } = proposal
+    if (calls.length === 0) return this.#send(proposal)
+    this.life.check()
+    try {
+      return await this.#send(proposal)
+    } catch (error) {
+      if (preparedId === undefined || !(error instanceof WorkflowError) || !aboutReservation.has(error.code))
+        throw error
+      // The session moved on during the model call, as parallel calls do. The refusal has settled the usage.
+      await this.#send({ calls: [], preparedId }).catch(() => {})
+      return this.#send({ calls })
+    }
+  }
+
+  turnOf(stepId: string): Promise<ReadonlyArray<Fence>> {
+    return this.#link.wait(
+      (body) =>
+        ("admitted" in body && body.admitted?.some((admission) => admission.stepId === stepId) === true) ||
+        (body._tag === "steps.resolved" && body.steps.some((resolved) => resolved.stepId === stepId)),
+      async () => {
+        const view = await this.#link.command((session) => session.state())
+        const step = view.steps.find((candidate) => candidate.stepId === stepId)
+        // Its event may still be on the way.
+        if (view.status === "killed") {
+          this.#link.killed(view)
+          throw this.life.why()
+        }
+        if (step === undefined)
+          throw fail("step_already_resolved", `Step ${stepId} was resolved before its turn came.`, { stepId })
+        return step.status === "admitted" ? step.fences : undefined
+      },
+    )
+  }
+
+  async receipt(receipts: ReadonlyArray<Receipt>): Promise<RefusedReceipt | undefined> {
+    try {
+      // Also when the session has ended: a late one is still recorded. No key: a receipt that is repeated with the same
+      // outcome changes nothing (semantics.md §5).
+      const { session } = await this.#link.ready()
+      await this.#link.retry<{ readonly steps: ReadonlyArray<ResolvedStep> }>(() => session.receipt({ receipts }))
+      return undefined
+    } catch (error) {
+      const isRecorded = error instanceof WorkflowError && error.facts.recorded === true
+      return { error: this.#link.heard(error), isRecorded }
+    }
+  }
+
+  async kill(reason: string): Promise<void> {
+    // The descendants of a session that runs wild work for nobody.
+    const receipt = await this.#link.command((session, options) => session.kill({ scope: "subtree", reason }, options))
+    this.#link.killed(receipt)
+  }
+
+  #send({ calls, usage, preparedId }: Proposal): Promise<ReadonlyArray<Step>> {
+    const proposal = {
+      calls: calls.map(({ tool, arguments: args, resources }) => ({
+        tool,
+        ...(args === undefined ? {} : { arguments: args }),
+        ...(resources.length === 0 ? {} : { resources }),
+      })),
+      ...(usage === undefined ? {} : { usage }),
+      ...(preparedId === undefined ? {} : { preparedRequestId: preparedId }),
+    }
+    return this.#link.settle((session, options) => session.propose(proposal, options))
+  }
+}
