@@ -34,7 +34,7 @@ export class MemoryFences {
   }
 
   /** Runs `work` alone on its resources. Throws `StaleFenceError`, and `FenceError` `full` at a bound. */
-  async transaction<A>(fences: ReadonlyArray<Fence>, work: () => Promise<A> | A): Promise<A> {
+  async transaction<A>(fences: ReadonlyArray<Fence>, work: (connection: undefined) => Promise<A> | A): Promise<A> {
     const all = checkedFences(fences)
     if (this.#waiting >= this.#maxWaiting)
       throw new FenceError("full", `${this.#waiting} writes are waiting. Try again in a moment.`)
@@ -51,7 +51,7 @@ export class MemoryFences {
       for (const { fence, place } of places)
         if (place.token > fence.token) throw new StaleFenceError(fence, place.token)
       for (const { fence, place } of places) place.token = fence.token
-      return await work()
+      return await work(undefined)
     } finally {
       this.#waiting -= 1
       end()

@@ -95,12 +95,12 @@ export class PostgresFences {
   }
 
   /**
-   * Runs writes, many rows and tables, in a transaction that is guarded by the fences; `work` writes through the connection that
-   * it gets, and through no other.
+   * Runs writes, many rows and tables, in a transaction that is guarded by the fences; `work` writes through the connection
+   * that it gets, and through no other.
    *
-   * Guarantee: transactions with a fence in common run one after another, and none commits after one with a greater token has.
-   * Where `work` throws, everything is rolled back and its error is thrown. Limits: as long as `work` runs, others with the same
-   * resource wait. Throws `StaleFenceError`.
+   * Guarantee: transactions with a fence in common run one after another, and none commits after one with a greater token
+   * has. Where `work` throws, everything is rolled back and its error is thrown. Limits: as long as `work` runs, others with
+   * the same resource wait. Throws `StaleFenceError`.
    */
   async transaction<A>(
     pool: PostgresPool,

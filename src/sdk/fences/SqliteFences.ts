@@ -1,7 +1,8 @@
 /**
  * Fencing on SQLite: a row that carries its own token, or a table of tokens that guards any writes of a transaction.
  *
- * Works over a `better-sqlite3` database and anything of its shape; nothing is imported. Everything is synchronous, as the driver is.
+ * Works over a `better-sqlite3` database and anything of its shape; nothing is imported. Everything is synchronous, as the
+ * driver is.
  */
 import type { Fence } from "../../machines/ids.ts"
 import { FenceError, StaleFenceError } from "./errors.ts"
@@ -67,12 +68,13 @@ export class SqliteFences {
   }
 
   /**
-   * Runs writes, many rows and tables, in a transaction that is guarded by the fences. `work` is synchronous, as transactions of
-   * this driver are: whatever is asynchronous comes before.
+   * Runs writes, many rows and tables, in a transaction that is guarded by the fences. `work` is synchronous, as transactions
+   * of this driver are: whatever is asynchronous comes before.
    *
-   * Guarantee: no such transaction commits after one with a greater token has, by any process on the file; where `work` throws,
-   * everything is rolled back and its error is thrown. Inside a transaction of the caller's own it joins that one, which the caller
-   * then rolls back at an error. Throws `StaleFenceError`, and `FenceError` `invalid` where `work` returns a promise.
+   * Guarantee: no such transaction commits after one with a greater token has, by any process on the file; where `work`
+   * throws, everything is rolled back and its error is thrown. Inside a transaction of the caller's own it joins that one,
+   * which the caller then rolls back at an error. Throws `StaleFenceError`, and `FenceError` `invalid` where `work` returns a
+   * promise.
    */
   transaction<A>(fences: ReadonlyArray<Fence>, work: () => A): A {
     const all = checkedFences(fences)

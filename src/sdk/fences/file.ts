@@ -1,5 +1,6 @@
 /**
- * Fencing of a file: it is replaced as a whole, by the writer with the newest token, whoever freezes, dies or comes back meanwhile.
+ * Fencing of a file: it is replaced as a whole, by the writer with the newest token, whoever freezes, dies or comes back
+ * meanwhile.
  *
  * There is no lock, so there is none to recover. Beside `FILE` lies the directory `FILE.fence` with a mark for the newest token
  * (`token-7`) and the unfinished writes (`write-7-…`). A writer
@@ -9,8 +10,8 @@
  * 3. removes unfinished writes of older tokens,
  * 4. renames its own to the file.
  *
- * A stale writer that froze before 2 finds the newer mark; one that froze after it finds its unfinished write gone, so its rename
- * fails: the newer writer removed it (3) before it wrote the file itself (4).
+ * A stale writer that froze before 2 finds the newer mark; one that froze after it finds its unfinished write gone, so its
+ * rename fails: the newer writer removed it (3) before it wrote the file itself (4).
  */
 import { randomUUID } from "node:crypto"
 import { type FileHandle, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises"
@@ -27,10 +28,11 @@ export interface ReplaceFileOptions {
 /**
  * Replaces a file's content, atomically and durably: readers see the old one or the new one, also after a power cut.
  *
- * Guarantee: no replacement lands after one with a greater token, by any number of processes on this machine, frozen and killed at
- * any point. Of equal tokens the last lands. Limits: for local file systems with POSIX `rename` and `readdir` (ext4, xfs, btrfs, APFS,
- * tmpfs); not for network file systems that cache directories (NFS, SMB), nor Windows. Only writers that use this function are fenced.
- * One file is guarded by one resource. A link is followed. The directory `FILE.fence` must stay: with it the tokens are gone.
+ * Guarantee: no replacement lands after one with a greater token, by any number of processes on this machine, frozen and
+ * killed at any point. Of equal tokens the last lands. Limits: for local file systems with POSIX `rename` and `readdir`
+ * (ext4, xfs, btrfs, APFS, tmpfs); not for network file systems that cache directories (NFS, SMB), nor Windows. Only writers
+ * that use this function are fenced. One file is guarded by one resource. A link is followed. The directory `FILE.fence` must
+ * stay: with it the tokens are gone.
  *
  * Throws `StaleFenceError`; `FenceError` `invalid` where another resource guards the file; and the file system's own errors.
  */

@@ -42,10 +42,11 @@ const tries = 5
 /**
  * Moves a ref of a repository on this machine.
  *
- * Guarantee: one ref transaction (`git update-ref`, prepared and committed) checks the token, moves the ref and stores the token, so
- * no update lands after one with a greater token, by any number of processes. Limits: a commit or a push by other means is not fenced;
- * a working tree that has the branch checked out is not updated; a git that is killed between prepare and commit leaves `*.lock` files,
- * which git itself asks a person to remove. Throws `StaleFenceError`; `FenceError` `moved`, `contended`, `invalid` or `failed`.
+ * Guarantee: one ref transaction (`git update-ref`, prepared and committed) checks the token, moves the ref and stores the
+ * token, so no update lands after one with a greater token, by any number of processes. Limits: a commit or a push by other
+ * means is not fenced; a working tree that has the branch checked out is not updated; a git that is killed between prepare
+ * and commit leaves `*.lock` files, which git itself asks a person to remove. Throws `StaleFenceError`; `FenceError` `moved`,
+ * `contended`, `invalid` or `failed`.
  */
 export const updateGitRef = (update: RefUpdate, fence: Fence): Promise<void> =>
   compareAndSwap(update, fence, {
@@ -71,8 +72,8 @@ export const updateGitRef = (update: RefUpdate, fence: Fence): Promise<void> =>
  * Moves a ref of a remote repository: one push, atomic, with a lease on the ref and on the token's own ref.
  *
  * Guarantee: the remote checks what both refs point to, moves both or none, so no push lands after one with a greater token.
- * Limits: the remote must allow atomic pushes and refs below `refs/handrail/`; `newId` may rewrite history, so give `oldId` where it
- * must not; pushes by other means are not fenced. Throws as `updateGitRef` does.
+ * Limits: the remote must allow atomic pushes and refs below `refs/handrail/`; `newId` may rewrite history, so give `oldId`
+ * where it must not; pushes by other means are not fenced. Throws as `updateGitRef` does.
  */
 export const pushGitRef = (push: RefPush, fence: Fence): Promise<void> =>
   compareAndSwap(push, fence, {

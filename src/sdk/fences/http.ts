@@ -1,13 +1,16 @@
 /**
  * Fencing over HTTP: a client that sends its tokens along, and a server that refuses stale ones.
  *
- * The check and the write have to be one thing: a request that was checked, then paused, must not write after a newer one. So the
- * server's handler runs inside the store's transaction, and others with the same resource wait for it.
+ * The check and the write have to be one thing: a request that was checked, then paused, must not write after a newer one. So
+ * the server's handler runs inside the store's transaction, and others with the same resource wait for it.
  */
 import type { Fence, ResourceRef } from "../../machines/ids.ts"
 import { fenceHeader, fenceHeaderOf, fenceProblem, type HeadersLike, readFences, staleOf } from "./header.ts"
 
-/** Of `MemoryFences`, or one around `PostgresFences`: `{ transaction: (fences, work) => postgres.transaction(pool, fences, work) }`. */
+/**
+ * Of `MemoryFences`, or one around `PostgresFences`: `{ transaction: (fences, work) => postgres.transaction(pool, fences,
+ * work) }`.
+ */
 export interface FenceStore<Connection> {
   transaction<A>(fences: ReadonlyArray<Fence>, work: (connection: Connection) => Promise<A>): Promise<A>
 }
@@ -23,12 +26,13 @@ export interface FencedHandler<R extends { readonly headers: HeadersLike }, Conn
 type Fetch = typeof globalThis.fetch
 
 /**
- * A handler of requests that answers 412 `application/problem+json` to a stale token, 428 to a missing one and 400 to a malformed
- * one, all without calling `handle`.
+ * A handler of requests that answers 412 `application/problem+json` to a stale token, 428 to a missing one and 400 to a
+ * malformed one, all without calling `handle`.
  *
- * Guarantee: requests with a resource in common are handled one after another, and none after one with a greater token was. With
- * `MemoryFences` that holds within one process's life; with a database, for all that `handle` writes through `connection`, over
- * restarts and any number of servers. Limits: an answer that is an error does not undo what was written, unless `handle` throws.
+ * Guarantee: requests with a resource in common are handled one after another, and none after one with a greater token was.
+ * With `MemoryFences` that holds within one process's life; with a database, for all that `handle` writes through
+ * `connection`, over restarts and any number of servers. Limits: an answer that is an error does not undo what was written,
+ * unless `handle` throws.
  */
 export const fencedHandler =
   <R extends { readonly headers: HeadersLike }, Connection>({
@@ -48,8 +52,8 @@ export const fencedHandler =
   }
 
 /**
- * `fetch` that sends the fences along, and throws `StaleFenceError` where a checker has refused one as stale. Every other answer is
- * returned as it is: a server that does not check them sends none of its own.
+ * `fetch` that sends the fences along, and throws `StaleFenceError` where a checker has refused one as stale. Every other
+ * answer is returned as it is: a server that does not check them sends none of its own.
  */
 export const fencedFetch = (fences: ReadonlyArray<Fence>, fetch: Fetch = globalThis.fetch): Fetch => {
   const value = fenceHeaderOf(fences)

@@ -1,7 +1,8 @@
 /**
  * The statements of the SQL checkers, for Postgres and SQLite alike: text and values apart, identifiers quoted.
  *
- * They run on tables of the user's own, so names come from outside: each is checked and quoted, and no value is ever in the text.
+ * They run on tables of the user's own, so names come from outside: each is checked and quoted, and no value is ever in the
+ * text.
  */
 import type { Fence } from "../../machines/ids.ts"
 import { FenceError } from "./errors.ts"
@@ -31,7 +32,7 @@ export type Placeholder = (number: number) => string
 /** Postgres cuts longer names off without a word, so that two would be one. */
 const longestName = 63
 
-export const quoted = (name: unknown): string => {
+const quoted = (name: unknown): string => {
   if (typeof name !== "string" || name === "" || name.includes("\0") || Buffer.byteLength(name) > longestName)
     throw new FenceError(
       "invalid",
