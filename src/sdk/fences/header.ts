@@ -48,8 +48,8 @@ export interface FenceProblem {
 }
 
 /**
- * 412 for a stale token, 428 for a missing one, 400 for a header that is none, 503 for a store that is full or contended. Undefined
- * for any other error: it is not about a fence.
+ * 412 for a stale token, 428 for a missing one, 400 for a header that is none, 503 for a store that is full or contended.
+ * Undefined for any other error: it is not about a fence.
  */
 export const fenceProblem = (error: unknown): FenceProblem | undefined => {
   if (error instanceof StaleFenceError) {
