@@ -33,6 +33,8 @@ export const bounds = {
   suggestions: 100,
   /** Characters of the offending line that a diagnostic keeps. */
   excerptChars: 240,
+  /** Calls that a session remembers to find loops in. */
+  loopWindow: 1000,
   textChars: 2000,
   regexChars: 1000,
   schemaReferences: 200,

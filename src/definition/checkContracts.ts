@@ -29,6 +29,7 @@ export const checkContracts = ({ session, tools }: ContractFacts, report: Report
         didYouMean(value, session.phases),
       )
     }
+    checkTransition(facts, session, report)
   }
   // A tool may do without a contract, so this is no more than a warning; and without any contract it says nothing.
   if (names.size === 0) return
@@ -38,4 +39,23 @@ export const checkContracts = ({ session, tools }: ContractFacts, report: Report
       didYouMean(value, names),
     )
   }
+}
+
+/** That some phase in which the tool may be called leads to where it leads. */
+const checkTransition = (
+  { advancesTo, validInPhases }: ToolFacts,
+  { phases, transitions }: SessionFacts,
+  report: Report,
+): void => {
+  // An unknown phase has its own message, and so have an empty list and a phase that nothing leads to.
+  if (advancesTo === undefined || validInPhases === undefined || validInPhases.length === 0) return
+  const to = advancesTo.value
+  if (![to, ...validInPhases].every((phase) => phases.has(phase))) return
+  if (![...transitions.values()].some((next) => next.has(to))) return
+  if (validInPhases.some((from) => from === to || transitions.get(from)?.has(to) === true)) return
+  report(
+    "blocking_limit",
+    advancesTo.at,
+    `no transition leads to ${quoted(to)} from where the tool is valid: no call of it is ever allowed`,
+  )
 }

@@ -24,6 +24,8 @@ import {
 /** What tool contracts of the same role are checked against. */
 export interface SessionFacts {
   readonly phases: ReadonlySet<string>
+  /** Phase → the phases that a step in it may lead to. */
+  readonly transitions: ReadonlyMap<string, ReadonlySet<string>>
   /** The tools that `max_calls_per_tool` names. */
   readonly limitedTools: ReadonlyArray<Located<string>>
 }
@@ -48,7 +50,11 @@ export const readSession = (node: Node, report: Report): SessionFacts | undefine
   const limitedTools = fields.get("session_limits", readSessionLimits) ?? []
   fields.get("risk_defaults", readRiskDefaults)
   if (phases !== undefined || !fields.has("phases")) checkPhases(fields, phases, transitions ?? [], report)
-  return { phases: new Set(phases?.map((phase) => phase.name)), limitedTools }
+  return {
+    phases: new Set(phases?.map((phase) => phase.name)),
+    transitions: new Map((transitions ?? []).map(({ key, value }) => [key, new Set(value.map((to) => to.value))])),
+    limitedTools,
+  }
 }
 
 interface Phase {
@@ -151,6 +157,10 @@ const readLoopDetection = (node: Node, report: Report): undefined => {
   const fields = Fields.open(node, "loop_detection", ["window", "threshold"], report)
   const window = fields?.require("window", readPositive, "loop_detection")
   const threshold = fields?.require("threshold", readPositive, "loop_detection")
+  if (fields !== undefined && window !== undefined && window > bounds.loopWindow)
+    report("out_of_range", fields.at("window"), `a window may be at most ${bounds.loopWindow} calls`)
+  if (fields !== undefined && threshold === 1)
+    report("blocking_limit", fields.at("threshold"), "threshold is 1: every call counts as a loop, so none is allowed")
   if (fields !== undefined && window !== undefined && threshold !== undefined && threshold > window) {
     report(
       "limit_without_effect",

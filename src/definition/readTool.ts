@@ -26,6 +26,9 @@ import {
 /** The names in a contract that its role's session and other tools must know. */
 export interface ToolFacts {
   readonly phases: ReadonlyArray<Located<string>>
+  /** Where a call leads, and from which phases; undefined where that is left open. */
+  readonly advancesTo: Located<string> | undefined
+  readonly validInPhases: ReadonlyArray<string> | undefined
   readonly tools: ReadonlyArray<Located<string>>
 }
 
@@ -60,7 +63,7 @@ export const readTool = (node: MapNode, report: Report): ToolDraft | undefined =
   const timeoutMs = fields.get("timeouts", (inner, rep) =>
     Fields.open(inner, "timeouts", ["total_ms"], rep)?.require("total_ms", readTimeout, "timeouts"),
   )
-  const facts = readRest(fields, report)
+  const facts = readRest(fields)
   if (tool === undefined) return undefined
   const rest = node.entries.filter(({ key }) => isRestKey(key)).map(({ key, value }) => [key, toJson(value)] as const)
   return {
@@ -86,7 +89,7 @@ export const readTool = (node: MapNode, report: Report): ToolDraft | undefined =
 /** The `rest` of a compiled contract, checked as it was in its file. */
 export const readToolRest = (node: Node, report: Report): ToolFacts | undefined => {
   const fields = Fields.open(node, "a tool contract's rest", restKeys, report)
-  return fields === undefined ? undefined : readRest(fields, report)
+  return fields === undefined ? undefined : readRest(fields)
 }
 
 const isRestKey = (key: string): boolean => restKeys.some((each) => each === key)
@@ -128,18 +131,9 @@ const readBindingKey = (node: Node, report: Report): ResourceBinding["key"] | un
   return undefined
 }
 
-const readRest = (fields: Fields<RestKey>, report: Report): ToolFacts => {
-  const phases: Array<Located<string>> = []
+const readRest = (fields: Fields<RestKey>): ToolFacts => {
   fields.get("commit_requirement", readChoice(["acknowledged", "none"]))
-  fields.get("transitions", (node) => {
-    const inner = Fields.open(node, "transitions", ["valid_in_phases", "advances_to"], report)
-    phases.push(
-      ...(inner?.get("valid_in_phases", readList("valid_in_phases", bounds.listItems, located(readText))) ?? []),
-    )
-    const to = inner?.get("advances_to", located(readText))
-    if (to !== undefined) phases.push(to)
-    return undefined
-  })
+  const { validIn, advancesTo } = fields.get("transitions", readTransitions) ?? {}
   const prior = fields.get("preconditions", readList("preconditions", bounds.listItems, readPrecondition)) ?? []
   const forbidden = fields.get("forbids_after", readList("forbids_after", bounds.listItems, located(readText))) ?? []
   fields.get(
@@ -148,7 +142,30 @@ const readRest = (fields: Fields<RestKey>, report: Report): ToolFacts => {
   )
   fields.get("gate", readChoice(["allow", "block"]))
   fields.get("checkpoint", readBoolean)
-  return { phases, tools: [...prior, ...forbidden] }
+  return {
+    phases: [...(validIn ?? []), ...(advancesTo === undefined ? [] : [advancesTo])],
+    advancesTo,
+    validInPhases: validIn?.map((phase) => phase.value),
+    tools: [...prior, ...forbidden],
+  }
+}
+
+interface ToolTransitions {
+  readonly validIn: ReadonlyArray<Located<string>> | undefined
+  readonly advancesTo: Located<string> | undefined
+}
+
+const readTransitions = (node: Node, report: Report): ToolTransitions | undefined => {
+  const fields = Fields.open(node, "transitions", ["valid_in_phases", "advances_to"], report)
+  if (fields === undefined) return undefined
+  const validIn = fields.get("valid_in_phases", readList("valid_in_phases", bounds.listItems, located(readText)))
+  if (validIn?.length === 0)
+    report(
+      "blocking_limit",
+      fields.at("valid_in_phases"),
+      "valid_in_phases is empty: no call of this tool is ever allowed",
+    )
+  return { validIn, advancesTo: fields.get("advances_to", located(readText)) }
 }
 
 const readPrecondition = (node: Node, report: Report): Located<string> | undefined => {
@@ -188,6 +205,9 @@ const readTest =
     const hasOthers = fields.node.entries.some(({ key }) => key !== "path")
     if (used.length === 0 && !hasOthers)
       report("missing_key", node.at, `${what} needs one of ${operators.map((each) => `\`${each}\``).join(", ")}`)
+    const exists = fields.value("exists")
+    if (exists?.kind === "scalar" && exists.value === false && used.length > 1)
+      report("unsatisfiable_limit", exists.at, "a value that is left out passes no other operator")
     checkInterval(fields, "gte", "lte", report)
     checkInterval(fields, "length_gte", "length_lte", report)
     return true
