@@ -137,6 +137,24 @@ export const commands: ReadonlyArray<CommandEntry> = [
     load: async () => (await import("./commands/resolve.ts")).resolve,
   },
   {
+    name: "approvals list",
+    summary: "list the steps that await approval",
+    section: work,
+    load: async () => (await import("./commands/approvalsList.ts")).approvalsList,
+  },
+  {
+    name: "approvals approve",
+    summary: "let a step that awaits approval run",
+    section: work,
+    load: async () => (await import("./commands/approvalsApprove.ts")).approvalsApprove,
+  },
+  {
+    name: "approvals reject",
+    summary: "abort a step that awaits approval",
+    section: work,
+    load: async () => (await import("./commands/approvalsReject.ts")).approvalsReject,
+  },
+  {
     name: "limits raise",
     summary: "raise limits of a running workflow",
     section: work,

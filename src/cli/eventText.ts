@@ -21,6 +21,7 @@ const width = "resources.released".length
 
 const styles: { readonly [T in Body["_tag"]]?: Style } = {
   "workflow.created": "green",
+  "step.approved": "green",
   "session.completed": "green",
   "session.failed": "red",
   "handoff.reclaimed": "yellow",
@@ -44,11 +45,17 @@ const detailOf = (body: Body): string => {
     case "usage.settled":
       return `${fromMicros(body.usage.cost)} of a refused proposal`
     case "steps.proposed":
-      return body.steps.map(({ stepId, tool, status }) => `${stepId} ${tool} ${status}`).join(", ")
+      // A model turn that asked for no tool has no steps.
+      return body.steps.length === 0
+        ? `${fromMicros(body.usage?.cost ?? 0)} of a turn without calls`
+        : body.steps.map(({ stepId, tool, status }) => `${stepId} ${tool} ${status}`).join(", ")
+    case "step.approved":
+      return `${body.stepId}${because(body.reason)}`
     case "steps.resolved":
       return (
         body.steps.map(({ stepId, outcome, cost }) => `${stepId} ${outcome} for ${fromMicros(cost)}`).join(", ") +
         (body.late === true ? ", late" : "") +
+        (body.rejected === true ? ", rejected" : "") +
         because(body.reason)
       )
     case "lease.renewed":

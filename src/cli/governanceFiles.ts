@@ -103,7 +103,7 @@ timeouts: { total_ms: 60000 }
 transitions: { valid_in_phases: [working] }
 argument_value_invariants:
   - { path: $.document, regex: "^[a-z0-9-]{1,64}$" }
-# checkpoint: true                # a person approves before it runs
+# checkpoint: { timeout: 8h }     # a person approves before it runs; with true they have a day
 `
 
 /** Path within the folder → text. */

@@ -3,6 +3,8 @@ import {
   HandoffChanged,
   KillReceipt,
   LimitsRaised,
+  PendingApproval,
+  StepDecided,
   StepResolved,
   Workflows,
   WorkflowView,
@@ -15,6 +17,8 @@ const workflow = toWire(WorkflowView)
 export const killJson = toWire(KillReceipt)
 export const handoffJson = toWire(HandoffChanged)
 export const stepJson = toWire(StepResolved)
+export const decisionJson = toWire(StepDecided)
+export const approvalJson = toWire(PendingApproval)
 export const limitsJson = toWire(LimitsRaised)
 export const workflowsJson = toWire(Workflows)
 export const workflowJson = ({ fencedKills: kills, ...view }: View) => workflow({ ...view, kills })

@@ -3,6 +3,7 @@
 import type { Counter, HandoffSummary, SessionSummary } from "../machines/views.ts"
 import type { WorkflowView } from "../runtime/Client.ts"
 import { durationText } from "../testing/check/durations.ts"
+import { approvalsTable } from "./approvalsText.ts"
 import type { Style, Terminal } from "./Terminal.ts"
 import { cell, table } from "./table.ts"
 import { relative } from "./times.ts"
@@ -18,6 +19,7 @@ export const statusStyles: Readonly<Record<string, Style>> = {
   failed: "red",
   killed: "red",
   orphaned: "red",
+  awaiting_approval: "yellow",
   queued: "cyan",
   admitted: "green",
 }
@@ -32,6 +34,7 @@ export const workflowLines = (view: WorkflowView, now: number, terminal: Termina
   headline(view, now, terminal),
   "",
   ...treeLines(view, now, terminal),
+  ...section("Awaiting approval", approvalsTable(view.approvals, now, terminal), terminal),
   ...section("Resources", resources(view, terminal), terminal),
   ...section("Spent and reserved", ledger(view, terminal), terminal),
   ...fenced(view, terminal),

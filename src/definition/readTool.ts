@@ -4,6 +4,7 @@
 import { EvidenceClass, type ResourceBinding, SideEffect, type ToolContract } from "../machines/definition.ts"
 import { parseArgumentPath } from "../machines/paths.ts"
 import { bounds } from "./bounds.ts"
+import { readCheckpoint } from "./checkpoint.ts"
 import type { Report } from "./Diagnostic.ts"
 import { Fields, readList } from "./Fields.ts"
 import type { Places } from "./readWorkflow.ts"
@@ -141,7 +142,7 @@ const readRest = (fields: Fields<RestKey>): ToolFacts => {
     readList("argument_value_invariants", bounds.listItems, readTest("an invariant", invariantOperators)),
   )
   fields.get("gate", readChoice(["allow", "block"]))
-  fields.get("checkpoint", readBoolean)
+  fields.get("checkpoint", readCheckpoint)
   return {
     phases: [...(validIn ?? []), ...(advancesTo === undefined ? [] : [advancesTo])],
     advancesTo,

@@ -3,8 +3,9 @@
  *
  * The artifact was checked when it was compiled, or by `fromArtifact`; a schema that does not compile here is a defect.
  */
-import type { Artifact, Edge } from "../machines/definition.ts"
+import type { Artifact, Edge, ToolContract } from "../machines/definition.ts"
 import type { Rules } from "../machines/rules.ts"
+import { approvalMsOf } from "./checkpoint.ts"
 import { compileSchema, type SummaryValidator } from "./summarySchema.ts"
 
 export const makeRules = (artifact: Artifact): Rules => {
@@ -12,6 +13,13 @@ export const makeRules = (artifact: Artifact): Rules => {
   const roles = new Map(definition.roles.map((role) => [role.name, role]))
   const tools = new Map(
     definition.roles.map((role) => [role.name, new Map(role.tools.map((tool) => [tool.tool, tool]))]),
+  )
+  const approvals = new Map<ToolContract, number | null>(
+    definition.roles.flatMap((role) =>
+      role.tools.flatMap((tool) =>
+        tool.rest.checkpoint === undefined ? [] : [[tool, approvalMsOf(tool.rest.checkpoint)] as const],
+      ),
+    ),
   )
   const edges = new Map(definition.handoffs.map((edge) => [edgeKey(edge.from, edge.to), edge]))
   const resources = new Map(definition.resources.map((resource) => [resource.name, resource]))
@@ -34,6 +42,7 @@ export const makeRules = (artifact: Artifact): Rules => {
     edge: (from, to) => edges.get(edgeKey(from, to)),
     resource: (name) => resources.get(name),
     tool: (role, tool) => tools.get(role)?.get(tool),
+    approvalMs: (contract) => (approvals.size === 0 ? null : (approvals.get(contract) ?? null)),
     summaryProblems: (edge, summary) => (edge.summarySchema === null ? undefined : validatorOf(edge)(summary)),
   }
 }

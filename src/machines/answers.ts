@@ -96,15 +96,17 @@ export interface Prepared extends Versioned {
 export interface ProposedStep {
   readonly stepId: StepId
   readonly tool: string
-  readonly status: "admitted" | "queued"
-  /** Empty while the step is queued, but for the resources that a queued step already owns. */
+  readonly status: "admitted" | "queued" | "awaiting_approval"
+  /** Empty until the step is admitted, but for the resources that a waiting step already owns. */
   readonly fences: ReadonlyArray<Fence>
+  /** Epoch ms at which it is rejected unless somebody decides; only while it awaits approval. */
+  readonly approvalDeadline?: number
 }
 export interface Proposed extends Versioned {
   readonly steps: ReadonlyArray<ProposedStep>
 }
 
-export type StepStatus = "queued" | "admitted" | "committed" | "aborted" | "orphaned" | "late"
+export type StepStatus = "awaiting_approval" | "queued" | "admitted" | "committed" | "aborted" | "orphaned" | "late"
 export interface ResolvedStep {
   readonly stepId: StepId
   readonly status: StepStatus
@@ -162,6 +164,13 @@ export interface StepResolved {
   readonly status: StepStatus
   readonly seq: number
 }
+/** A step that an operator has approved (it is admitted, or queued until its turn comes) or rejected (aborted). */
+export interface StepDecided {
+  readonly stepId: StepId
+  /** As it is now: a repeated decision answers with what the step has become since. */
+  readonly status: StepStatus
+  readonly seq: number
+}
 export interface LimitsRaised {
   readonly workflowId: WorkflowId
   readonly role: string | null
@@ -173,12 +182,14 @@ export interface UnresolvedStep {
   readonly stepId: StepId
   readonly tool: string
   readonly arguments: Json
-  readonly status: "queued" | "admitted" | "orphaned"
+  readonly status: "awaiting_approval" | "queued" | "admitted" | "orphaned"
   readonly unknown: boolean
   readonly resources: ReadonlyArray<ResourceRef>
   readonly fences: ReadonlyArray<Fence>
   /** Decimal money. */
   readonly estimatedCost: number
+  /** Epoch ms at which it is rejected unless somebody decides; only while it awaits approval. */
+  readonly approvalDeadline?: number
 }
 export interface SessionView extends Versioned {
   readonly workflowId: WorkflowId
@@ -215,6 +226,8 @@ export interface Answers {
   readonly withdraw: HandoffChanged
   readonly kill: KillReceipt
   readonly resolveStep: StepResolved
+  readonly approveStep: StepDecided
+  readonly rejectStep: StepDecided
   readonly raiseLimits: LimitsRaised
   readonly tick: { readonly fired: number }
 }

@@ -17,7 +17,7 @@ export interface Cascade {
   readonly handoffs: ReadonlyArray<Handoff>
   /** Admitted steps of those sessions: their effect may or may not have happened. */
   readonly orphans: ReadonlyArray<Step>
-  /** Queued steps of those sessions: they certainly never ran. */
+  /** Steps of those sessions that are queued or await approval: they certainly never ran. */
   readonly aborted: ReadonlyArray<Step>
 }
 
@@ -52,7 +52,7 @@ const collect = (state: State, sessions: ReadonlyArray<Session>, handoffs: Itera
     for (const stepId of session.steps) {
       const step = must(state.steps, stepId, "step")
       if (step.status === "admitted") orphans.push(step)
-      if (step.status === "queued") aborted.push(step)
+      if (step.status === "queued" || step.status === "awaiting_approval") aborted.push(step)
     }
   }
   // What the state holds is open, and every open state of a handoff can be killed.
@@ -94,7 +94,7 @@ const holds = (state: State, session: Session): boolean =>
 export const hasLiveDescendant = (state: State, session: Session): boolean =>
   subtree(state, session).some((other) => other !== session && other.status === "active")
 
-/** Every step that an event takes off its resources at once: queued ones that are aborted. Orphans stay. */
+/** Every step that an event takes off its resources at once: those that are aborted. Orphans stay. */
 export const leaving = (cascade: Cascade): ReadonlySet<StepId> => new Set(cascade.aborted.map((step) => step.stepId))
 
 /**

@@ -85,9 +85,13 @@ export const Call = Schema.Struct({
   estimatedTokens: opt(Count),
 })
 export type Call = typeof Call.Type
+/**
+ * No calls are a model turn that asked for no tool: it settles its usage and gives its reservation back, so one of
+ * `preparedRequestId` and `usage` has to be there.
+ */
 export const Propose = Schema.TaggedStruct("propose", {
   ...fromSession,
-  calls: many(Call, bounds.callsPerProposal, 1),
+  calls: many(Call, bounds.callsPerProposal),
   preparedRequestId: opt(PreparedRequestId),
   usage: opt(Usage),
   /** False refuses with `resource_busy` where a `serial_only` resource would queue the call. Default true. */
@@ -156,6 +160,18 @@ export const ResolveStep = Schema.TaggedStruct("resolveStep", {
   actualTokens: opt(Count),
   reason: Text,
 })
+/** An operator lets a step that awaits approval be admitted, as soon as it heads its queues. */
+export const ApproveStep = Schema.TaggedStruct("approveStep", {
+  workflowId: WorkflowId,
+  stepId: StepId,
+  reason: opt(Text),
+})
+/** An operator aborts a step that awaits approval. */
+export const RejectStep = Schema.TaggedStruct("rejectStep", {
+  workflowId: WorkflowId,
+  stepId: StepId,
+  reason: opt(Text),
+})
 /** An operator raises limits, of the workflow or of one role. Never lowers one. */
 export const RaiseLimits = Schema.TaggedStruct("raiseLimits", {
   workflowId: WorkflowId,
@@ -192,6 +208,8 @@ export const Command = Schema.Union([
   Withdraw,
   Kill,
   ResolveStep,
+  ApproveStep,
+  RejectStep,
   RaiseLimits,
   Tick,
 ])

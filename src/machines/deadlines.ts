@@ -5,10 +5,10 @@
  * seen to be void because its subject no longer carries that very time. Rebuilt from the state on load, so nothing of it is
  * stored.
  */
-import type { State } from "./state.ts"
+import type { State, Step } from "./state.ts"
 
-/** What a deadline is about. `workflow` is `max_duration`; `step` is the release of an orphan. */
-export type DeadlineKind = "workflow" | "offer" | "claim" | "prepared" | "step"
+/** What a deadline is about. `workflow` is `max_duration`; `step` is the release of an orphan; `approval` a rejection. */
+export type DeadlineKind = "workflow" | "offer" | "claim" | "prepared" | "step" | "approval"
 
 export interface Deadline {
   readonly at: number
@@ -18,7 +18,14 @@ export interface Deadline {
 }
 
 /** At equal times the end of the workflow comes first: what it kills must not expire or be reclaimed as well. */
-const rank: Readonly<Record<DeadlineKind, number>> = { workflow: 0, offer: 1, claim: 2, prepared: 3, step: 4 }
+const rank: Readonly<Record<DeadlineKind, number>> = {
+  workflow: 0,
+  offer: 1,
+  claim: 2,
+  prepared: 3,
+  step: 4,
+  approval: 5,
+}
 
 /** A total order, so that a heap that was filled anew from the state fires what its predecessor would have fired. */
 const before = (a: Deadline, b: Deadline): boolean =>
@@ -97,9 +104,16 @@ const stands = (state: State, deadline: Deadline): boolean => {
     case "prepared":
       return state.prepared.get(deadline.id as never)?.deadline === deadline.at
     case "step":
-      return state.steps.get(deadline.id as never)?.deadline === deadline.at
+    case "approval": {
+      const step = state.steps.get(deadline.id as never)
+      return step?.deadline === deadline.at && kindOf(step) === deadline.kind
+    }
   }
 }
+
+/** What the deadline of a step is about: nobody decided on it, or nobody said what became of it. */
+const kindOf = (step: Pick<Step, "status">): "approval" | "step" =>
+  step.status === "awaiting_approval" ? "approval" : "step"
 
 /** Drops void deadlines once they outnumber by far what is open, so that memory follows what is open. */
 export const compactDeadlines = (state: State): void => {
@@ -121,5 +135,5 @@ export const rebuildDeadlines = (state: State): void => {
   for (const prepared of state.prepared.values())
     state.deadlines.add({ at: prepared.deadline, kind: "prepared", id: prepared.preparedRequestId })
   for (const step of state.steps.values())
-    if (step.deadline !== null) state.deadlines.add({ at: step.deadline, kind: "step", id: step.stepId })
+    if (step.deadline !== null) state.deadlines.add({ at: step.deadline, kind: kindOf(step), id: step.stepId })
 }

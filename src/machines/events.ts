@@ -86,20 +86,32 @@ export const NewStep = Schema.Struct({
   stepId: StepId,
   tool: Name,
   arguments: Schema.Json,
-  status: Schema.Literals(["admitted", "queued"]),
+  status: Schema.Literals(["admitted", "queued", "awaiting_approval"]),
   cost: micros,
   tokens: Count,
   resources: Schema.Array(ResourceRef),
-  /** Tokens granted at once: all of an admitted step, the ownerships of a queued one. */
+  /** Tokens granted at once: all of an admitted step, the ownerships of one that waits. */
   fences,
+  /** Epoch ms at which a step that awaits approval is rejected. */
+  deadline: opt(at),
 })
 export type NewStep = typeof NewStep.Type
+/** No steps: a model turn that asked for no tool, with its usage and the reservation that it used. */
 export const StepsProposed = Schema.TaggedStruct("steps.proposed", {
   sessionId: SessionId,
   steps: Schema.Array(NewStep),
   preparedRequestId: opt(PreparedRequestId),
   usage: opt(usage),
   recalled,
+})
+
+/** An operator, the event's actor, has approved a step: it stands in its queues as any other from now on. */
+export const StepApproved = Schema.TaggedStruct("step.approved", {
+  sessionId: SessionId,
+  stepId: StepId,
+  reason: opt(Schema.String),
+  /** The step itself, where it heads all its queues. */
+  admitted,
 })
 
 export const Resolution = Schema.Struct({
@@ -119,6 +131,8 @@ export const StepsResolved = Schema.TaggedStruct("steps.resolved", {
   /** The session was dead: settled and recorded, not authoritative (semantics.md §5). */
   late: opt(Schema.Literal(true)),
   reason: opt(Schema.String),
+  /** Approval was refused: by the operator who is the event's actor, or by `system` when nobody decided in time. */
+  rejected: opt(Schema.Literal(true)),
   admitted,
 })
 export const LeaseRenewed = Schema.TaggedStruct("lease.renewed", {
@@ -187,6 +201,7 @@ export const EventBody = Schema.Union([
   BudgetReturned,
   UsageSettled,
   StepsProposed,
+  StepApproved,
   StepsResolved,
   LeaseRenewed,
   ResourcesReleased,

@@ -48,6 +48,8 @@ export const codes = {
   resource_not_owned: rule("The session does not own the resource"),
   steps_unresolved: rule("The session has unresolved steps", true),
   step_queued: rule("The step is queued and can only be aborted"),
+  step_awaiting_approval: rule("The step awaits approval and can only be aborted"),
+  step_not_awaiting_approval: rule("The step does not await approval"),
   step_already_resolved: rule("The step was resolved with another outcome"),
   stale_fence: rule("A newer fencing token was granted"),
   prepared_request_invalid: rule("The prepared request is unknown, used or expired"),

@@ -5,7 +5,7 @@
  * overlay on the state, so that nothing is changed before the whole proposal is known to pass. Queues keep the order in which
  * steps were proposed, the same on every resource: no two steps can wait for each other.
  */
-import type { Admission } from "./events.ts"
+import type { Admission, NewStep } from "./events.ts"
 import { type Fence, type ResourceRef, resourceKey, type SessionId, type StepId } from "./ids.ts"
 import type { ResourceRow } from "./projection.ts"
 import { type Refusal, refuse } from "./refusals.ts"
@@ -35,18 +35,20 @@ export class Takes {
     this.#archive = archive
   }
 
-  /** Takes the resources of one call, or says why not and takes none. */
+  /** Takes the resources of one call, or says why not and takes none. A call that needs approval waits for it first. */
   take(
     stepId: StepId,
     refs: ReadonlyArray<ResourceRef>,
     wait: boolean,
-  ): { readonly status: "admitted" | "queued"; readonly fences: ReadonlyArray<Fence> } | Refusal {
-    let status: "admitted" | "queued" = "admitted"
+    needsApproval: boolean,
+  ): { readonly status: NewStep["status"]; readonly fences: ReadonlyArray<Fence> } | Refusal {
+    let status: NewStep["status"] = "admitted"
     for (const ref of refs) {
       const refusal = this.#blocked(ref, wait)
       if (refusal === "queued") status = "queued"
       else if (refusal !== undefined) return refusal
     }
+    if (needsApproval) status = "awaiting_approval"
     const fences: Array<Fence> = []
     for (const ref of refs) {
       const now = this.#now(ref)
@@ -205,6 +207,12 @@ export const admissions = (
   return Array.from(ready.values(), (step) => ({ stepId: step.stepId, fences: grantsOf(state, step) }))
 }
 
+/** The admission of a step that was approved, if it heads all its queues; empty where it has to wait for its turn. */
+export const admissionOf = (state: State, step: Step): ReadonlyArray<Admission> =>
+  headsAll(state, step, nobody) ? [{ stepId: step.stepId, fences: grantsOf(state, step) }] : []
+
+const nobody: ReadonlySet<StepId> = new Set()
+
 const headOf = (resource: ResourceState, leaving: ReadonlySet<StepId>): StepId | undefined => {
   for (const stepId of resource.steps) if (!leaving.has(stepId)) return stepId
   return undefined
@@ -216,7 +224,7 @@ const headsAll = (state: State, step: Step, leaving: ReadonlySet<StepId>): boole
     return resource.rule.mode !== "serial_only" || headOf(resource, leaving) === step.stepId
   })
 
-/** The tokens of a queued step's admission: new ones, but for the ownerships that it was granted when it was queued. */
+/** The tokens of a waiting step's admission: new ones, but for the ownerships that it was granted when it began to wait. */
 const grantsOf = (state: State, step: Step): ReadonlyArray<Fence> =>
   step.resources.map((key) => {
     const resource = must(state.resources, key, "resource")

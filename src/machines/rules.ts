@@ -18,6 +18,8 @@ export interface Rules {
   edge(from: string, to: string): Edge | undefined
   resource(name: string): Resource | undefined
   tool(role: string, tool: string): ToolContract | undefined
+  /** How long a call of the tool waits for a person to approve it, in milliseconds; null where it needs nobody. */
+  approvalMs(contract: ToolContract): number | null
   /** Undefined when the summary fits the edge's schema; else the problems. */
   summaryProblems(edge: Edge, summary: unknown): ReadonlyArray<SummaryProblem> | undefined
 }

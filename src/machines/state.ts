@@ -89,12 +89,12 @@ export interface Step {
   readonly tokens: number
   /** Keys of the resources that it holds or waits for. */
   readonly resources: ReadonlyArray<string>
-  status: "queued" | "admitted" | "orphaned"
+  status: "awaiting_approval" | "queued" | "admitted" | "orphaned"
   unknown: boolean
   fences: ReadonlyArray<Fence>
   /** The kill that orphaned it. */
   killId: KillId | null
-  /** Epoch ms at which an orphan's resources are released, where their rules say so. */
+  /** Epoch ms at which approval counts as refused, or an orphan's resources are released where their rules say so. */
   deadline: number | null
 }
 

@@ -2,7 +2,16 @@
 import type { HandoffStatus, SessionView, UnresolvedStep } from "./answers.ts"
 import { grantOf } from "./decide/handoffs.ts"
 import type { Limits, ResourceMode } from "./definition.ts"
-import { type Fence, fromMicros, type HandoffId, type KillId, type SessionId, type StepId } from "./ids.ts"
+import {
+  type Fence,
+  fromMicros,
+  type HandoffId,
+  type Json,
+  type KillId,
+  type ResourceRef,
+  type SessionId,
+  type StepId,
+} from "./ids.ts"
 import type { Account } from "./ledger.ts"
 import type { SessionStatus, WorkflowStatus } from "./projection.ts"
 import { must, type Session, type State, type Step } from "./state.ts"
@@ -35,6 +44,9 @@ const ownership = (state: State, key: string): Fence => {
   return { ...ref, token: fence }
 }
 
+const approvalDeadline = (step: Step): Pick<UnresolvedStep, "approvalDeadline"> =>
+  step.status === "awaiting_approval" && step.deadline !== null ? { approvalDeadline: step.deadline } : {}
+
 export const stepView = (state: State, step: Step): UnresolvedStep => ({
   stepId: step.stepId,
   tool: step.tool,
@@ -44,6 +56,7 @@ export const stepView = (state: State, step: Step): UnresolvedStep => ({
   resources: step.resources.map((key) => must(state.resources, key, "resource").ref),
   fences: step.fences,
   estimatedCost: fromMicros(step.cost),
+  ...approvalDeadline(step),
 })
 
 /** One counter of a ledger; `max` and `remaining` are null without a limit. Money in decimal. */
@@ -119,6 +132,21 @@ export interface ResourceSummary {
   }>
 }
 
+/** A step that awaits approval, with all that a person needs to decide on it. */
+export interface PendingApproval {
+  readonly stepId: StepId
+  readonly sessionId: SessionId
+  readonly role: string
+  readonly agent: string
+  readonly tool: string
+  readonly arguments: Json
+  readonly resources: ReadonlyArray<ResourceRef>
+  /** Decimal money. */
+  readonly estimatedCost: number
+  /** Epoch ms at which it is rejected unless somebody decides. */
+  readonly approvalDeadline: number
+}
+
 /** Everything that is open in a workflow, and its ledger. What has ended is listed by the runtime from the projections. */
 export interface OpenView {
   readonly workflowId: State["workflowId"]
@@ -134,6 +162,8 @@ export interface OpenView {
   readonly sessions: ReadonlyArray<SessionSummary>
   readonly handoffs: ReadonlyArray<HandoffSummary>
   readonly resources: ReadonlyArray<ResourceSummary>
+  /** In the order in which they were proposed. */
+  readonly approvals: ReadonlyArray<PendingApproval>
   readonly ledger: LedgerView
   readonly roles: Readonly<Record<string, LedgerView>>
   /** Kills with unresolved orphans. */
@@ -155,6 +185,25 @@ const sessionSummary = (session: Session): SessionSummary => ({
   killId: session.killId,
   reason: session.reason,
 })
+
+const pendingApprovals = (state: State): ReadonlyArray<PendingApproval> => {
+  const pending: Array<PendingApproval> = []
+  for (const step of state.steps.values()) {
+    if (step.status !== "awaiting_approval" || step.deadline === null) continue
+    pending.push({
+      stepId: step.stepId,
+      sessionId: step.sessionId,
+      role: step.role,
+      agent: must(state.sessions, step.sessionId, "session").agent,
+      tool: step.tool,
+      arguments: step.arguments,
+      resources: step.resources.map((key) => must(state.resources, key, "resource").ref),
+      estimatedCost: fromMicros(step.cost),
+      approvalDeadline: step.deadline,
+    })
+  }
+  return pending
+}
 
 export const openView = (state: State): OpenView => ({
   workflowId: state.workflowId,
@@ -190,6 +239,7 @@ export const openView = (state: State): OpenView => ({
       return { stepId, sessionId, status }
     }),
   })),
+  approvals: pendingApprovals(state),
   ledger: ledgerView(state.account, state.limits),
   roles: Object.fromEntries(
     Array.from(state.roleAccounts, ([role, account]) => [

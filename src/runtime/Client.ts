@@ -94,6 +94,10 @@ export interface Client {
   readonly withdraw: Call<"withdraw">
   readonly kill: Call<"kill">
   readonly resolveStep: Call<"resolveStep">
+  /** An operator lets a step that awaits approval be admitted; `getWorkflow` lists those that do. */
+  readonly approveStep: Call<"approveStep">
+  /** An operator aborts a step that awaits approval. */
+  readonly rejectStep: Call<"rejectStep">
   readonly raiseLimits: Call<"raiseLimits">
   getWorkflow(workflowId: string): Promise<WorkflowView>
   getSession(sessionId: string, options?: Pick<CallOptions, "workflowId">): Promise<SessionView>

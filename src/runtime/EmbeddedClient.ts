@@ -142,6 +142,12 @@ export class EmbeddedClient implements Client {
   resolveStep(input: InputOf<"resolveStep">, options?: CallOptions) {
     return this.#send("resolveStep", input, options)
   }
+  approveStep(input: InputOf<"approveStep">, options?: CallOptions) {
+    return this.#send("approveStep", input, options)
+  }
+  rejectStep(input: InputOf<"rejectStep">, options?: CallOptions) {
+    return this.#send("rejectStep", input, options)
+  }
   raiseLimits(input: InputOf<"raiseLimits">, options?: CallOptions) {
     return this.#send("raiseLimits", input, options)
   }

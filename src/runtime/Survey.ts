@@ -23,7 +23,7 @@ export interface Survey {
   activeWorkflows: number
   activeSessions: number
   readonly handoffs: Record<"offered" | "claimed", number>
-  readonly steps: Record<"queued" | "admitted" | "orphaned", number>
+  readonly steps: Record<"awaiting_approval" | "queued" | "admitted" | "orphaned", number>
   /** By limit; of the workflow or of a role, whichever has less left. */
   readonly headroom: Record<Counted, Headroom>
 }
@@ -36,7 +36,7 @@ const empty = (): Survey => ({
   activeWorkflows: 0,
   activeSessions: 0,
   handoffs: { offered: 0, claimed: 0 },
-  steps: { queued: 0, admitted: 0, orphaned: 0 },
+  steps: { awaiting_approval: 0, queued: 0, admitted: 0, orphaned: 0 },
   headroom: {
     maxSessions: untouched(),
     maxActiveSessions: untouched(),

@@ -6,6 +6,7 @@
 import { Result, Schema, SchemaIssue } from "effect"
 import { bounds } from "../machines/bounds.ts"
 import {
+  ApproveStep,
   Attach,
   Claim,
   type CommandName,
@@ -23,6 +24,7 @@ import {
   RaiseLimits,
   Receipt,
   Reclaim,
+  RejectStep,
   Release,
   ResolveStep,
   Tick,
@@ -50,6 +52,8 @@ const schemas = {
   withdraw: Withdraw,
   kill: Kill,
   resolveStep: ResolveStep,
+  approveStep: ApproveStep,
+  rejectStep: RejectStep,
   raiseLimits: RaiseLimits,
   tick: Tick,
 } as const satisfies { readonly [K in CommandName]: Schema.Constraint }

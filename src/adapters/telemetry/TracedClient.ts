@@ -85,6 +85,12 @@ export class TracedClient implements Client {
   resolveStep(input: InputOf<"resolveStep">, options?: CallOptions) {
     return this.#call("resolveStep", input, options, () => this.#client.resolveStep(input, options))
   }
+  approveStep(input: InputOf<"approveStep">, options?: CallOptions) {
+    return this.#call("approveStep", input, options, () => this.#client.approveStep(input, options))
+  }
+  rejectStep(input: InputOf<"rejectStep">, options?: CallOptions) {
+    return this.#call("rejectStep", input, options, () => this.#client.rejectStep(input, options))
+  }
   raiseLimits(input: InputOf<"raiseLimits">, options?: CallOptions) {
     return this.#call("raiseLimits", input, options, () => this.#client.raiseLimits(input, options))
   }

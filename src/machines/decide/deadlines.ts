@@ -6,6 +6,7 @@
  */
 import { HandoffId, PreparedRequestId, StepId } from "../ids.ts"
 import { must, type State } from "../state.ts"
+import { rejected } from "./approvals.ts"
 import { accept, type Decision, type Facts } from "./context.ts"
 import { reclaimed } from "./handoffs.ts"
 import { killed } from "./kill.ts"
@@ -31,6 +32,10 @@ export const tick = (state: State, facts: Facts): Decision<{ readonly fired: num
     }
     case "prepared":
       return accept([{ _tag: "budget.returned", preparedRequestId: PreparedRequestId.make(deadline.id) }], { fired: 1 })
+    case "approval":
+      return accept([rejected(state, must(state.steps, StepId.make(deadline.id), "step"), "approval_timeout")], {
+        fired: 1,
+      })
     case "step": {
       // Nobody said what became of the orphan in time: its estimate counts as spent, because it may have been.
       const step = must(state.steps, StepId.make(deadline.id), "step")

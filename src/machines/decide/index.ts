@@ -8,6 +8,7 @@ import type { Answers } from "../answers.ts"
 import type { Command, CommandOf } from "../commands.ts"
 import type { Rules } from "../rules.ts"
 import type { State } from "../state.ts"
+import { approveStep, rejectStep } from "./approvals.ts"
 import { type Decision, type Facts, no } from "./context.ts"
 import { tick } from "./deadlines.ts"
 import { claim, heartbeat, offer, reclaim, withdraw } from "./handoffs.ts"
@@ -65,6 +66,10 @@ export const decide = (state: State, command: Command, facts: Facts): Decision<A
       return kill(state, command, facts)
     case "resolveStep":
       return resolveStep(state, command, facts)
+    case "approveStep":
+      return approveStep(state, command, facts)
+    case "rejectStep":
+      return rejectStep(state, command, facts)
     case "raiseLimits":
       return raiseLimits(state, command)
     case "tick":

@@ -87,6 +87,8 @@ const wanted = (state: State, command: Command): ArchiveRefs => {
     case "failHandoff":
       return { handoffs: gone(state.handoffs, command.handoffId) }
     case "resolveStep":
+    case "approveStep":
+    case "rejectStep":
       return { steps: gone(state.steps, command.stepId) }
     case "kill":
       return killNeeds(state, command.scope, command.sessionId)
@@ -131,10 +133,15 @@ export const presumedNew = (state: State, command: Command): ArchiveRefs | undef
     : undefined
 
 /**
- * What the rows that were read make it necessary to read as well: the kill that ended a session. A session is found in any
- * workflow, its kill only in its own: one of another workflow would be asked for again and again.
+ * What the rows that were read make it necessary to read as well: the kill that ended a session, the role of a step's. A
+ * session is found in any workflow, its kill only in its own: one of another workflow would be asked for again and again.
  */
 export const needsAlso = (state: State, command: Command, archive: Archive): ArchiveRefs | undefined => {
+  if (command._tag === "approveStep" || command._tag === "rejectStep") {
+    const sessionId = archive.steps.get(command.stepId)?.sessionId
+    const known = sessionId === undefined || state.sessions.has(sessionId) || archive.sessions.has(sessionId)
+    return known ? undefined : { sessions: [sessionId] }
+  }
   if (command._tag !== "kill" || command.sessionId === undefined) return undefined
   const row = archive.sessions.get(command.sessionId)
   if (row?.workflowId !== state.workflowId || row.killId === null || archive.kills.has(row.killId)) return undefined

@@ -4,7 +4,7 @@
  * Admission is atomic: the calls are judged one after another, each on what the calls before it would take, and either all
  * are admitted or queued, or none is. Nothing may run before that.
  */
-import type { Prepared as PreparedAnswer, Proposed } from "../answers.ts"
+import type { Prepared as PreparedAnswer, Proposed, ProposedStep } from "../answers.ts"
 import { boundResources } from "../bindings.ts"
 import type { Call, CommandOf, Usage } from "../commands.ts"
 import type { ToolContract } from "../definition.ts"
@@ -14,7 +14,7 @@ import { checkRoom, limitsCost, type Pending, remaining } from "../ledger.ts"
 import { type Refusal, refuse } from "../refusals.ts"
 import { Takes, unknownResource } from "../resources.ts"
 import type { Prepared, Session, State } from "../state.ts"
-import { accept, type Decision, type Facts, isRefusal, nextSeq, nextVersion, refused } from "./context.ts"
+import { accept, type Decision, type Facts, isRefusal, nextSeq, nextVersion, no, refused } from "./context.ts"
 import { activeSession, archivedSession } from "./guards.ts"
 
 export const preflight = (state: State, command: CommandOf<"preflight">, facts: Facts): Decision<PreparedAnswer> => {
@@ -52,16 +52,27 @@ export const propose = (state: State, command: CommandOf<"propose">, facts: Fact
   const usage = facts.usageSettled === true ? undefined : command.usage
   const session = activeSession(state, command, facts)
   if (isRefusal(session)) return refused(session, settled(state, command, usage, facts))
+  if (command.calls.length === 0 && command.usage === undefined && command.preparedRequestId === undefined)
+    return no(
+      "invalid_request",
+      "A proposal without calls settles what a model turn has used: give usage or preparedRequestId.",
+      { errors: [{ path: "calls", message: "Expected a call, usage or preparedRequestId" }] },
+    )
   const prepared = preparedRequest(state, session, command)
   if (isRefusal(prepared)) return refused(prepared, settled(state, command, usage, facts))
   const judged = judge(state, session, command, prepared, usage, facts)
   if (isRefusal(judged)) return refused(judged, settled(state, command, usage, facts))
   return accept([judged], {
-    steps: judged.steps.map(({ stepId, tool, status, fences }) => ({ stepId, tool, status, fences })),
+    steps: judged.steps.map(proposed),
     stateVersion: nextVersion(session),
     seq: nextSeq(state),
   })
 }
+
+const proposed = ({ stepId, tool, status, fences, deadline }: NewStep): ProposedStep =>
+  deadline === undefined
+    ? { stepId, tool, status, fences }
+    : { stepId, tool, status, fences, approvalDeadline: deadline }
 
 /** The usage of a refused proposal is spent all the same, also by a dead session of this workflow. */
 const settled = (
@@ -90,7 +101,8 @@ const preparedRequest = (
       `Prepared request ${command.preparedRequestId} is unknown, used or expired. Preflight again.`,
       { preparedRequestId: command.preparedRequestId },
     )
-  if (prepared.version !== session.version)
+  // Without calls nothing is decided on that version: the reservation returns in any case.
+  if (command.calls.length > 0 && prepared.version !== session.version)
     return refuse(
       "version_mismatch",
       `Session ${session.sessionId} moved from version ${prepared.version} to ${session.version} since the preflight.`,
@@ -184,12 +196,13 @@ const judgeCall = (
     checkRoom(state, role, "maxTokens", tokens, pending(running.spentTokens, running.tokens))
   if (refusal !== undefined) return refusal
   const stepId = facts.id("step")
-  const taken = takes.take(stepId, resources, wait)
+  const approvalMs = contract === undefined ? null : state.rules.approvalMs(contract)
+  const taken = takes.take(stepId, resources, wait, approvalMs !== null)
   if (isRefusal(taken)) return taken
   running.steps += 1
   running.cost += cost
   running.tokens += tokens
-  return {
+  const step: NewStep = {
     stepId,
     tool: call.tool,
     arguments: (call.arguments ?? null) as Json,
@@ -199,6 +212,7 @@ const judgeCall = (
     resources,
     fences: taken.fences,
   }
+  return approvalMs === null ? step : { ...step, deadline: facts.now + approvalMs }
 }
 
 /** The estimate of a call that gives none: its tool's, its role's, nothing where no limit asks; undefined is unknown. */

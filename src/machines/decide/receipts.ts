@@ -58,10 +58,7 @@ const judge = (
     return earlier === item.outcome ? { answer: statusOf(step, earlier) } : alreadyResolved(item, earlier)
   }
   const event = { committed: "COMMIT", aborted: "ABORT", unknown: "REPORT_UNKNOWN" } as const
-  if (stepLifecycle.next(step.status, event[item.outcome]) === undefined)
-    return refuse("step_queued", `Step ${step.stepId} is queued: nothing of it ran, so it can only be aborted.`, {
-      stepId: step.stepId,
-    })
+  if (stepLifecycle.next(step.status, event[item.outcome]) === undefined) return neverRan(step)
   if (item.outcome === "unknown") {
     if (item.actualCost !== undefined || item.actualTokens !== undefined)
       return refuse("invalid_request", "An unknown outcome has no actual cost yet: settle it with the final receipt.", {
@@ -73,6 +70,16 @@ const judge = (
   }
   const stale = item.outcome === "committed" ? staleFence(state, item.fences ?? []) : undefined
   return stale ?? { resolution: resolution(step, item), answer: statusOf(step, item.outcome) }
+}
+
+/** A step that waits, for its turn or for approval, has no outcome but that it will not run. */
+const neverRan = (step: Step): Refusal => {
+  const waits = step.status === "queued" ? "is queued" : "awaits approval"
+  return refuse(
+    stepLifecycle.refusal(step.status, "COMMIT") ?? "step_queued",
+    `Step ${step.stepId} ${waits}: nothing of it ran, so it can only be aborted.`,
+    { stepId: step.stepId },
+  )
 }
 
 /** `committed` without an actual cost settles the estimate; `aborted` without one returns it. */
@@ -120,7 +127,7 @@ const staleFence = (state: State, fences: ReadonlyArray<Fence>): Refusal | undef
 }
 
 /** The event of resolutions by or for a live session: progress, and the steps whose turn comes. */
-const resolved = (
+export const resolved = (
   state: State,
   session: Session,
   steps: ReadonlyArray<Resolution>,
@@ -208,9 +215,9 @@ export const resolveStep = (state: State, command: CommandOf<"resolveStep">, fac
     return accept([], { stepId, status: row.status, seq: state.seq })
   }
   const session = must(state.sessions, step.sessionId, "session")
-  if (step.status === "queued" && outcome === "committed")
-    return refused(refuse("step_queued", `Step ${stepId} is queued: it can only be aborted.`, { stepId }))
   const late = step.status === "orphaned"
+  if (!late && outcome === "committed" && stepLifecycle.next(step.status, "COMMIT") === undefined)
+    return refused(neverRan(step))
   const resolutions = [resolution(step, command)]
   return accept(
     [

@@ -21,7 +21,7 @@ import {
   sessionFailed,
   workflowCreated,
 } from "./sessions.ts"
-import { budgetReserved, budgetReturned, stepsProposed, stepsResolved, usageSettled } from "./steps.ts"
+import { budgetReserved, budgetReturned, stepApproved, stepsProposed, stepsResolved, usageSettled } from "./steps.ts"
 
 /** The state of a workflow before its first event; that event has to be `workflow.created`. */
 export const birth = (event: JournalEvent, rules: Rules): State => {
@@ -62,6 +62,8 @@ const apply = (state: State, body: JournalEvent["body"], context: EventContext):
       return usageSettled(state, body)
     case "steps.proposed":
       return stepsProposed(state, body, context)
+    case "step.approved":
+      return stepApproved(state, body, context)
     case "steps.resolved":
       return stepsResolved(state, body, context)
     case "lease.renewed":

@@ -1,9 +1,9 @@
-/** Events of sections 5 and 7: preflights, proposals, receipts. */
+/** Events of sections 5 and 7: preflights, proposals, approvals, receipts. */
 
 import type { EventOf } from "../events.ts"
 import { type ResourceRef, resourceKey } from "../ids.ts"
 import { post } from "../ledger.ts"
-import { handoffLifecycle } from "../lifecycle/table.ts"
+import { handoffLifecycle, stepLifecycle } from "../lifecycle/table.ts"
 import type { ResourceRow } from "../projection.ts"
 import { must, type Session, type State, type Step } from "../state.ts"
 import { type EventContext, touch } from "./context.ts"
@@ -62,8 +62,9 @@ export const stepsProposed = (state: State, event: EventOf<"steps.proposed">, co
       unknown: false,
       fences: proposed.fences,
       killId: null,
-      deadline: null,
+      deadline: proposed.deadline ?? null,
     }
+    if (step.deadline !== null) state.deadlines.add({ at: step.deadline, kind: "approval", id: step.stepId })
     state.steps.set(step.stepId, step)
     session.steps.add(step.stepId)
     post(state, session.role, (account) => {
@@ -73,6 +74,15 @@ export const stepsProposed = (state: State, event: EventOf<"steps.proposed">, co
     })
     take(state, session, step, proposed.resources, event.recalled)
   }
+}
+
+/** It is queued as any other, and its turn may have come already. */
+export const stepApproved = (state: State, event: EventOf<"step.approved">, context: EventContext): void => {
+  const step = must(state.steps, event.stepId, "step")
+  step.status = stepLifecycle.move(step.status, "APPROVE") as "queued"
+  step.deadline = null
+  touch(must(state.sessions, event.sessionId, "session"), context)
+  admit(state, event.admitted, context)
 }
 
 /** Enters a new step into the queue of each of its resources, and gives its session the ownerships it was granted. */

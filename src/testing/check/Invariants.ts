@@ -68,6 +68,7 @@ export class Invariants {
         return
       }
       case "handoff.offered":
+      case "step.approved":
       case "budget.reserved":
       case "lease.renewed":
       case "resources.released":
@@ -157,7 +158,7 @@ export class Invariants {
       else if (mode === "exclusive_pending" && place > 0) this.#report("I4", `${name} is held by two steps`)
       else if (mode === "single_writer" && step.sessionId !== resource.owner)
         this.#report("I4", `a step on ${name} is not its owner's`)
-      else if (mode === "serial_only" && place > 0 && step.status !== "queued")
+      else if (mode === "serial_only" && place > 0 && (step.status === "admitted" || step.status === "orphaned"))
         this.#report("I4", `two steps run on ${name} at a time`)
       place += 1
     }

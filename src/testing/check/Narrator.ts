@@ -82,8 +82,12 @@ class Narrator implements Watcher {
         return `${who} offers work to ${event.toRole}${event.resources.length > 0 ? `, with ${listed(event.resources)}` : ""}`
       case "steps.proposed":
         return `${who} ${together(event.steps.map(stepText))}`
+      case "step.approved":
+        return `a person approves ${toolOf(state, event.stepId)} of ${this.#name(event.sessionId)}`
       case "steps.resolved":
-        return `${who} ${this.#resolved(state, event)}`
+        return event.rejected === true
+          ? `a person refuses ${this.#toolsOf(state, event)} of ${this.#name(event.sessionId)}`
+          : `${who} ${this.#resolved(state, event)}`
       case "budget.reserved":
         return `${who} reserves ${fromMicros(event.cost)} for a model turn`
       case "session.completed":
@@ -150,6 +154,10 @@ class Narrator implements Watcher {
         return `${who} lets go of ${listed(command.resources)}`
       case "resolveStep":
         return `an operator resolves ${toolOf(state, command.stepId)} as ${command.outcome}`
+      case "approveStep":
+        return `a person approves ${toolOf(state, command.stepId)}`
+      case "rejectStep":
+        return `a person refuses ${toolOf(state, command.stepId)}`
       case "reclaim":
         return `${who} takes work back`
       case "withdraw":
@@ -208,6 +216,8 @@ class Narrator implements Watcher {
       case "budget.returned":
         return "a reservation runs out and returns"
       case "steps.resolved":
+        if (body.rejected === true)
+          return `nobody has approved ${this.#toolsOf(state, body)} of ${this.#name(body.sessionId)} in time: it is aborted`
         return `${this.#toolsOf(state, body)} of the dead ${this.#name(body.sessionId)} is given up (pending_timeout)`
       default:
         return body._tag
@@ -246,6 +256,7 @@ const callText = ({ tool, resources = [] }: Call): string => `${tool}${on(resour
 
 const stepText = ({ tool, status, resources, cost }: NewStep): string => {
   const price = cost > 0 ? `, estimated at ${fromMicros(cost)}` : ""
+  if (status === "awaiting_approval") return `asks for approval to call ${tool}${on(resources)}${price}`
   return status === "queued"
     ? `waits in the queue to call ${tool}${on(resources)}`
     : `starts ${tool}${on(resources)}${price}`

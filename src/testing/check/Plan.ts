@@ -102,7 +102,7 @@ const share = (max: number | null): Range =>
   max === null ? free : [Math.max(1, Math.floor(max / 200)), Math.max(1, Math.floor(max / 10))]
 
 const isCallable = ({ session }: Role, { rest, sideEffect }: ToolContract): boolean => {
-  if (rest.gate === "block" || rest.checkpoint === true) return false
+  if (rest.gate === "block") return false
   const risks = session?.risk_defaults
   const blocked =
     typeof risks === "object" &&

@@ -13,7 +13,7 @@ import type { Agent, Scene, Turn } from "./Agent.ts"
 import { crashTurn, greedyTurn, lyingTurn } from "./bad.ts"
 import { giveUp, goodTurn } from "./good.ts"
 import type { CommandMove, Move } from "./moves.ts"
-import { operatorTurn } from "./operator.ts"
+import { approverTurn, operatorTurn } from "./operator.ts"
 import type { Plan } from "./Plan.ts"
 import type { Random } from "./Random.ts"
 import type { Behaviour } from "./report.ts"
@@ -157,6 +157,8 @@ export class Run implements Watcher {
     if (turn === "gone") return this.#leave(agent)
     if (turn === "crash") return this.#crash(agent, sessionId)
     if (turn === "wait") {
+      const verdict = approverTurn(state, session, this.#random)
+      if (verdict !== undefined) this.#play(verdict)
       agent.waits += 1
       // Ever more rarely, so that waiting out a day costs few turns.
       agent.nextAt = this.#world.now + second * 2 ** Math.min(12, agent.waits)

@@ -6,7 +6,7 @@ import type { Agent, Scene, Turn } from "./Agent.ts"
 
 /** Refusals in a row after which an agent gives up what it wanted. */
 const patience = 4
-/** Turns of waiting after which a parent withdraws what nobody claims, and an agent leaves a queue. */
+/** Turns of waiting after which a parent withdraws what nobody claims, and an agent leaves a queue, or no longer hopes for approval. */
 const longWait = 12
 
 export const goodTurn = (scene: Scene): Turn => {
@@ -15,7 +15,7 @@ export const goodTurn = (scene: Scene): Turn => {
   for (const stepId of session.steps) {
     const step = state.steps.get(stepId)
     if (step?.status === "admitted") return receiptOf(scene, step, honestCost(scene, step))
-    if (step?.status === "queued" && agent.waits > longWait)
+    if ((step?.status === "queued" || step?.status === "awaiting_approval") && agent.waits > longWait)
       return { _tag: "receipt", sessionId, receipts: [{ stepId, outcome: "aborted" }] }
   }
   if (session.steps.size > 0) return "wait"

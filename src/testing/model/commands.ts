@@ -14,7 +14,7 @@ import { type Encoded, from, type Maker, type Scene, type Sent, Tape } from "./c
 import { aboutHandoff, claim, completeHandoff, failHandoff, grow, offer } from "./handoffMakers.ts"
 import { isUnresolved } from "./queries.ts"
 import { complete, createRoot, fail, kill, raiseLimits } from "./sessionMakers.ts"
-import { preflight, propose, receipt, release, resolveStep } from "./stepMakers.ts"
+import { decideOnStep, preflight, propose, receipt, release, resolveStep } from "./stepMakers.ts"
 
 /**
  * Beside the commands: `grow` makes the tree deeper, `resend` repeats a keyed command, `restart` loses what is not
@@ -51,6 +51,8 @@ const table: Record<
   withdraw: { weight: 3, make: (maker) => aboutHandoff(maker, (one) => one.status === "offered", true) },
   kill: { weight: 7, make: kill },
   resolveStep: { weight: 4, make: resolveStep },
+  approveStep: { weight: 5, make: decideOnStep },
+  rejectStep: { weight: 2, make: decideOnStep },
   raiseLimits: { weight: 3, make: raiseLimits },
 }
 const others: ReadonlyArray<{ kind: Kind; weight: number }> = [

@@ -1,4 +1,5 @@
 /** Deadlines (semantics.md §9): all that are due fire before a command is decided, the earliest first. */
+import { giveApproval, refuseApproval } from "./approvals.ts"
 import { finish, happening, reclaimHandoff } from "./endings.ts"
 import { killWorkflow } from "./kills.ts"
 import type { Ids, World } from "./state.ts"
@@ -6,7 +7,7 @@ import { resolveLate } from "./steps.ts"
 
 export interface Deadline {
   readonly at: number
-  readonly kind: "max_duration" | "claim" | "offer" | "preflight" | "orphan"
+  readonly kind: "max_duration" | "claim" | "offer" | "preflight" | "orphan" | "approval"
   readonly fire: (now: number) => void
 }
 
@@ -63,6 +64,19 @@ const deadlinesOf = (world: World, ids: Ids): ReadonlyArray<Deadline> => {
           // Nobody knows what became of it: its estimate counts as spent, and its resources are free.
           resolveLate(world, step, { outcome: "committed" })
           finish(world, happening(step.workflowId, now))
+        },
+      })
+  for (const step of world.steps)
+    if (step.status === "awaiting_approval" && step.deadline !== null)
+      found.push({
+        at: step.deadline,
+        kind: "approval",
+        fire: (now) => {
+          const event = happening(step.workflowId, now)
+          if (world.fault === "silence approves") giveApproval(step)
+          else refuseApproval(step)
+          event.touched.add(step.sessionId)
+          finish(world, event)
         },
       })
   return [...found.filter((one) => one.kind === "max_duration"), ...found.filter((one) => one.kind !== "max_duration")]

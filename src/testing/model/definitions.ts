@@ -47,7 +47,16 @@ const tool: fc.Arbitrary<ToolContract> = fc.record({
   ]),
   estimate: maybe([unit / 4, 0], 1),
   timeoutMs: fc.constant(null),
-  rest: fc.constant({}),
+  // A remainder of their own, as every lease has: 31 and 33.
+  rest: fc.oneof(
+    { weight: 3, arbitrary: fc.constant({}) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .constantFrom(true, { timeout: "1331ms" }, { timeout: "3333ms" }, false)
+        .map((checkpoint) => ({ checkpoint })),
+    },
+  ),
 })
 
 const role = (name: string, root: boolean): fc.Arbitrary<Role> =>
@@ -57,7 +66,7 @@ const role = (name: string, root: boolean): fc.Arbitrary<Role> =>
     limits: fc.oneof({ weight: 2, arbitrary: fc.constant(noLimits) }, { weight: 1, arbitrary: limits(7, root) }),
     defaultCost: maybe([unit / 10, unit], 1),
     session: fc.constant(null),
-    tools: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: tool.map((one) => [one]) }),
+    tools: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: tool.map((one) => [one]) }),
   })
 
 const summarySchema = { type: "object", required: ["task"] }

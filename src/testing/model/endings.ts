@@ -11,6 +11,7 @@ import {
   held,
   isOpen,
   isUnresolved,
+  isWaiting,
   modeOf,
   must,
   sameRef,
@@ -95,9 +96,11 @@ export const end = (
   }
   const dying = ending.map(({ session }) => session)
   const steps = world.steps.filter((step) => dying.some((session) => session.id === step.sessionId))
-  for (const step of steps.filter((one) => one.status === "queued")) {
+  for (const step of steps.filter(isWaiting)) {
+    if (step.status === "awaiting_approval" && world.fault === "a kill spares a step that awaits approval") continue
     step.status = "aborted"
     step.outcome = "aborted"
+    step.deadline = null
   }
   const orphans = steps.filter((step) => step.status === "admitted")
   for (const step of orphans) orphan(world, event, step)

@@ -28,5 +28,12 @@ export const faults = [
   "a deadline fires one tick late",
   "a killed root leaves the workflow active",
   "half a proposal is admitted",
+  "a step runs without the approval that it needs",
+  "an approved step does not wait for its turn",
+  "a step that awaits approval may be committed",
+  "a step that was rejected can be approved",
+  "silence approves",
+  "a kill spares a step that awaits approval",
+  "a text turn keeps its reservation",
 ] as const
 export type Fault = (typeof faults)[number]

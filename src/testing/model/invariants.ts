@@ -1,5 +1,5 @@
 /**
- * I1 to I12 (semantics.md §11), each over what a sequence left behind: observations, answers and, where the system
+ * I1 to I13 (semantics.md §11), each over what a sequence left behind: observations, answers and, where the system
  * shows one, the journal. They do not trust the model's verdicts; where they need a figure that nobody shows (the
  * estimate of a step) they look it up in the model's memory.
  */
@@ -9,6 +9,7 @@ import type { Evidence, Moment } from "./harness.ts"
 import type { Counter, Observation, WorkflowObservation } from "./observe.ts"
 
 const openHandoff = ["offered", "claimed", "in_progress"]
+const isWaiting = (status: string): boolean => status === "queued" || status === "awaiting_approval"
 const each = (moment: { readonly seen: Observation }) => Object.entries(moment.seen.workflows)
 const pairs = (evidence: Evidence): ReadonlyArray<readonly [string, WorkflowObservation, WorkflowObservation]> =>
   evidence.moments.slice(1).flatMap((moment, index) =>
@@ -114,7 +115,8 @@ const I4 = (evidence: Evidence): void => {
           for (const step of holders) assert.equal(step?.session, resource.owner, `${label}: its steps are its owner's`)
         else assert.equal(resource.owner, null, `${label} is nobody's`)
         if (mode === "serial_only")
-          for (const step of holders.slice(1)) assert.equal(step?.status, "queued", `${label}: one runs at a time`)
+          for (const step of holders.slice(1))
+            assert.ok(step !== undefined && isWaiting(step.status), `${label}: one runs at a time`)
       }
   for (const [, before, after] of pairs(evidence))
     for (const was of before.resources) {
@@ -325,4 +327,51 @@ const I12 = (evidence: Evidence): void => {
   }
 }
 
-export const invariants = { I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12 } as const
+/**
+ * I13: a step that awaits approval holds no token of its own, is past neither its deadline nor its session, and leaves that
+ * state once: to be admitted by an operator's approval, or to be aborted.
+ */
+const I13 = (evidence: Evidence): void => {
+  for (const { seen, now } of evidence.moments)
+    for (const one of Object.values(seen.workflows))
+      for (const step of one.steps) {
+        if (step.status !== "awaiting_approval") continue
+        assert.ok(step.approvalDeadline !== null && step.approvalDeadline > now, `I13: ${step.id} waits past its time`)
+        const session = one.sessions.find(({ id }) => id === step.session)
+        assert.equal(session?.status, "active", `I13: ${step.id} of a session that has ended`)
+      }
+  for (const [, before, after] of pairs(evidence))
+    for (const is of after.steps) {
+      const was = before.steps.find(({ id }) => id === is.id)
+      if (is.status === "awaiting_approval" && was !== undefined)
+        assert.equal(was.status, "awaiting_approval", `I13: ${is.id} awaits approval again`)
+    }
+  const asks = (id: string, session: string, tool: string): boolean => {
+    const role = evidence.moments.at(-1)?.seen.workflows[id]?.sessions.find((one) => one.id === session)?.role
+    const contract = evidence.definition.roles.find(({ name }) => name === role)?.tools.find((one) => one.tool === tool)
+    return (contract?.rest.checkpoint ?? false) !== false
+  }
+  for (const [id, list] of events(evidence)) {
+    const awaiting = new Set<string>()
+    for (const { seq, actor, body } of list) {
+      if (body._tag === "steps.proposed")
+        for (const { stepId, tool, status } of body.steps) {
+          const asked = asks(id, body.sessionId, tool)
+          assert.equal(status === "awaiting_approval", asked, `I13: ${stepId} of ${tool} is proposed as ${status}`)
+          if (asked) awaiting.add(stepId)
+        }
+      if (body._tag === "step.approved") {
+        assert.ok(awaiting.delete(body.stepId), `I13: ${body.stepId} is approved at ${seq} and awaits nothing`)
+        assert.notEqual(actor, "system", `I13: ${body.stepId} is approved by a person`)
+      }
+      if ("admitted" in body)
+        for (const { stepId } of body.admitted ?? [])
+          assert.ok(!awaiting.has(stepId), `I13: ${stepId} is admitted at ${seq} without approval`)
+      if (body._tag === "steps.resolved")
+        for (const { stepId, outcome } of body.steps)
+          assert.ok(!awaiting.delete(stepId) || outcome === "aborted", `I13: ${stepId} is ${outcome} without approval`)
+    }
+  }
+}
+
+export const invariants = { I1, I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12, I13 } as const

@@ -28,8 +28,10 @@ export interface ObservedHandoff {
 export interface ObservedStep {
   readonly id: string
   readonly session: string
-  readonly status: "queued" | "admitted" | "orphaned"
+  readonly status: "awaiting_approval" | "queued" | "admitted" | "orphaned"
   readonly unknown: boolean
+  /** Epoch ms; null unless it awaits approval. */
+  readonly approvalDeadline: number | null
 }
 export interface ObservedResource {
   readonly name: string
@@ -106,11 +108,12 @@ const observeWorkflow = (world: World, workflowId: string, status: LifeStatus): 
     })),
     steps: here(world.steps)
       .filter(isUnresolved)
-      .map(({ id, sessionId, status, unknown }) => ({
+      .map(({ id, sessionId, status, unknown, deadline }) => ({
         id,
         session: sessionId,
         status: status as ObservedStep["status"],
         unknown,
+        approvalDeadline: status === "awaiting_approval" ? deadline : null,
       })),
     resources: here(world.resources).map((resource) => ({
       name: resource.name,

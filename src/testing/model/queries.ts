@@ -2,8 +2,10 @@
 import type { ResourceRef } from "../../machines/ids.ts"
 import { declared, type Handoff, type Held, type Session, type Step, type Workflow, type World } from "./state.ts"
 
+/** Nothing of it ran: it waits for its turn, or for somebody's word. */
+export const isWaiting = (step: Step): boolean => step.status === "queued" || step.status === "awaiting_approval"
 export const isUnresolved = (step: Step): boolean =>
-  step.status === "queued" || step.status === "admitted" || step.status === "orphaned"
+  isWaiting(step) || step.status === "admitted" || step.status === "orphaned"
 export const isOpen = (handoff: Handoff): boolean =>
   handoff.status === "offered" || handoff.status === "claimed" || handoff.status === "in_progress"
 export const isHeld = (handoff: Handoff): boolean => handoff.status === "claimed" || handoff.status === "in_progress"

@@ -227,11 +227,12 @@ const lookAt = (state: State) => ({
     Array.from(state.sessions.values(), (session) => [session.sessionId, session.version]),
   ),
   fenced: new Set<string>(state.kills.keys()),
-  steps: Array.from(state.steps.values(), ({ stepId, sessionId, status, unknown }) => ({
+  steps: Array.from(state.steps.values(), ({ stepId, sessionId, status, unknown, deadline }) => ({
     id: stepId,
     session: sessionId,
     status,
     unknown,
+    approvalDeadline: status === "awaiting_approval" ? deadline : null,
   })),
   resources: Array.from(state.resources.values(), ({ ref, owner, fence, version, steps }) => ({
     ...ref,

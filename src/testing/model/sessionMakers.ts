@@ -40,6 +40,8 @@ const toward = (world: World, session: Session): Encoded | undefined => {
   const sessionId = session.id
   const steps = unresolvedOf(world, session)
   const running = steps.find((step) => step.status === "admitted") ?? steps[0]
+  if (running?.status === "awaiting_approval")
+    return { _tag: "approveStep", workflowId: running.workflowId, stepId: running.id }
   if (running !== undefined)
     return {
       _tag: "receipt",

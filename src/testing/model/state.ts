@@ -23,7 +23,7 @@ export type HandoffStatus =
   | "withdrawn"
   | "expired"
   | "killed"
-export type StepStatus = "queued" | "admitted" | "committed" | "aborted" | "orphaned" | "late"
+export type StepStatus = "awaiting_approval" | "queued" | "admitted" | "committed" | "aborted" | "orphaned" | "late"
 
 export interface Workflow {
   readonly id: string
@@ -69,6 +69,8 @@ export interface Step {
   readonly id: string
   readonly sessionId: string
   readonly tool: string
+  /** Its tool's contract asked for a person. */
+  readonly isCheckpoint: boolean
   readonly resources: ReadonlyArray<ResourceRef>
   readonly cost: number
   readonly tokens: number
@@ -76,7 +78,7 @@ export interface Step {
   /** Reported as unknown, still unresolved. */
   unknown: boolean
   outcome: "committed" | "aborted" | null
-  /** When an orphan whose resources say `unresolved: release` becomes late. */
+  /** When approval counts as refused, or when an orphan whose resources say `unresolved: release` becomes late. */
   deadline: number | null
 }
 export interface Prepared {

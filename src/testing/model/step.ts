@@ -2,6 +2,7 @@
  * One command against the model: deadlines first, then the idempotency key, then the rules.
  */
 import type { Command } from "../../machines/commands.ts"
+import { approveStep, rejectStep } from "./approvals.ts"
 import { canonical } from "./canonical.ts"
 import { fireDeadlines } from "./deadlines.ts"
 import { claim, completeHandoff, failHandoff, offer, reclaim, withdraw } from "./handoffs.ts"
@@ -57,6 +58,10 @@ const decide = (world: World, command: Command, context: Context): ModelAnswer =
       return killCommand(world, command, context)
     case "resolveStep":
       return resolveStep(world, command, context)
+    case "approveStep":
+      return approveStep(world, command, context)
+    case "rejectStep":
+      return rejectStep(world, command, context)
     case "raiseLimits":
       return raiseLimits(world, command)
     case "tick":

@@ -2,7 +2,7 @@
 
 import { amounts, type Encoded, from, type Maker, refs, unresolvedOf, workflowId } from "./choices.ts"
 import { tools } from "./definitions.ts"
-import { held, isUnresolved, sessionById } from "./queries.ts"
+import { held, isUnresolved, isWaiting, sessionById } from "./queries.ts"
 import type { Session } from "./state.ts"
 
 export const preflight = (maker: Maker): Encoded => ({
@@ -16,7 +16,9 @@ export const propose = (maker: Maker): Encoded => {
   const planned = tape.chance(20) && ready.length > 0 ? tape.pick(ready) : undefined
   const planner = planned === undefined ? undefined : sessionById(world, planned.sessionId)
   const { about } = planner === undefined || tape.chance(8) ? from(maker) : { about: { sessionId: planner.id } }
-  const calls = [1, 2, 3].slice(0, tape.chance(12) ? 3 : tape.chance(25) ? 2 : 1).map(() => {
+  // A turn that asks for no tool: mostly the end of one that was planned.
+  const isText = tape.chance(planned === undefined ? 4 : 15)
+  const calls = [1, 2, 3].slice(0, isText ? 0 : tape.chance(12) ? 3 : tape.chance(25) ? 2 : 1).map(() => {
     const named = tape.chance(75) ? refs(maker) : undefined
     return {
       tool: tape.pick(tools),
@@ -30,7 +32,7 @@ export const propose = (maker: Maker): Encoded => {
     ...about,
     calls,
     preparedRequestId: tape.chance(4) ? (tape.pick(world.prepared)?.id ?? "p-none") : planned?.id,
-    usage: tape.chance(20)
+    usage: tape.chance(isText ? 70 : 20)
       ? { inputTokens: 20, outputTokens: tape.next() % 30, cost: tape.pick([0.1, 0.5, 2]) }
       : undefined,
     wait: tape.chance(25) ? false : tape.chance(10) ? true : undefined,
@@ -48,7 +50,7 @@ export const receipt = (maker: Maker): Encoded | undefined => {
   const mine = world.steps.filter((step) => step.sessionId === session?.id)
   const receipts = [1, 2].slice(0, tape.chance(25) ? 2 : 1).map(() => {
     const unresolved = mine.filter(isUnresolved)
-    const able = unresolved.filter((step) => step.status !== "queued")
+    const able = unresolved.filter((step) => !isWaiting(step))
     const wide = tape.chance(12)
     const usual = wide ? mine : able.length > 0 && !tape.chance(12) ? able : unresolved
     const step = tape.chance(1)
@@ -56,7 +58,7 @@ export const receipt = (maker: Maker): Encoded | undefined => {
       : (tape.pick(usual) ?? tape.pick(tape.chance(10) || mine.length === 0 ? world.steps : mine))
     const outcome =
       tape.pick(["committed", "committed", "aborted", "committed", "unknown", "aborted", "committed"]) ?? "committed"
-    const known = step !== undefined && isUnresolved(step) && step.status !== "queued"
+    const known = step !== undefined && isUnresolved(step) && !isWaiting(step)
     const paid = outcome === "unknown" ? known && tape.chance(10) : tape.chance(30)
     const fences =
       step !== undefined && outcome === "committed" && tape.chance(35)
@@ -89,6 +91,20 @@ export const release = (maker: Maker): Encoded | undefined => {
   const owned = session === undefined ? [] : owns(session)
   const chosen = owned.length > 0 && !tape.chance(15) ? tape.pick(owned) : { name: "doc", key: "a" }
   return { ...about, resources: [{ name: chosen?.name, key: chosen?.key }] }
+}
+/** An approval or a rejection: as a rule of a step that awaits one, else of any, decided on before or never to be. */
+export const decideOnStep = (maker: Maker): Encoded | undefined => {
+  const { tape, world } = maker
+  const awaiting = world.steps.filter((step) => step.status === "awaiting_approval")
+  if (awaiting.length === 0 && !tape.chance(12)) return undefined
+  const other = awaiting.length === 0 || tape.chance(15)
+  const checkpoints = world.steps.filter((step) => step.isCheckpoint)
+  const step = tape.chance(3) ? undefined : tape.pick(other ? (tape.chance(60) ? checkpoints : world.steps) : awaiting)
+  return {
+    workflowId: step?.workflowId ?? workflowId(maker),
+    stepId: step?.id ?? "step-none",
+    reason: tape.chance(30) ? "looked" : undefined,
+  }
 }
 export const resolveStep = (maker: Maker): Encoded | undefined => {
   const { tape, world } = maker

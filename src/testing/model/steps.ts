@@ -1,11 +1,13 @@
 /** Steps: preflight, propose, receipts in time and late, an operator's resolution (semantics.md §5, §6). */
 import type { Call, CommandOf, ReceiptItem } from "../../machines/commands.ts"
 import type { ResourceRef } from "../../machines/ids.ts"
+import { approvalWait } from "./approvals.ts"
 import { finish, grant, type Happening, happening, pass, passDeferred, progress } from "./endings.ts"
 import { limitsOf, needRoom } from "./ledger.ts"
 import {
   held,
   isUnresolved,
+  isWaiting,
   modeOf,
   must,
   sessionById,
@@ -61,14 +63,19 @@ export const propose = (
   { now, ids, usageSettled }: Context,
 ): ModelAnswer => {
   const session = livingSession(world, command)
+  const isText = command.calls.length === 0
+  if (isText && command.usage === undefined && command.preparedRequestId === undefined) refuse("invalid_request")
   const prepared = world.prepared.find((one) => one.id === command.preparedRequestId)
   if (command.preparedRequestId !== undefined) {
     const good = prepared !== undefined && prepared.sessionId === session.id && prepared.status === "open"
     if (!good && world.fault !== "a prepared request can be used twice") refuse("prepared_request_invalid")
-    if (prepared !== undefined && good && prepared.version !== session.version) refuse("version_mismatch")
+    const moved = prepared !== undefined && good && prepared.version !== session.version
+    // A turn that asks for no tool decides nothing on that version.
+    if (moved && !isText) refuse("version_mismatch")
   }
   if (command.usage !== undefined && !usageSettled) settleUsage(world, session, command.usage)
-  if (prepared !== undefined) prepared.status = "used"
+  if (prepared !== undefined && !(isText && world.fault === "a text turn keeps its reservation"))
+    prepared.status = "used"
 
   const event = happening(session.workflowId, now)
   event.touched.add(session.id)
@@ -76,7 +83,7 @@ export const propose = (
   const steps: Array<Step> = []
   command.calls.forEach((call, index) => {
     try {
-      steps.push(admit(world, session, call, command.wait ?? true, ids.step(index)))
+      steps.push(admit(world, session, call, { wait: command.wait ?? true, id: ids.step(index), now }))
     } catch (refusal) {
       if (!(refusal instanceof Refused)) throw refusal
       refusals.push(refusal)
@@ -92,12 +99,13 @@ export const propose = (
       tool: step.tool,
       status: step.status,
       fences: fencesOf(world, step),
+      ...(step.status === "awaiting_approval" ? { approvalDeadline: step.deadline } : {}),
     })),
   }
 }
 const fencesOf = (world: World, step: Step) =>
   step.resources
-    .filter((ref) => step.status !== "queued" || modeOf(world, ref) === "single_writer")
+    .filter((ref) => !isWaiting(step) || modeOf(world, ref) === "single_writer")
     .map((ref) => ({ name: ref.name, key: ref.key, token: held(world, step.workflowId, ref).fence }))
 
 /** Everything that a call touches: what it names and what its tool's contract binds. */
@@ -110,7 +118,12 @@ const resourcesOf = (world: World, session: Session, call: Call): ReadonlyArray<
 }
 
 /** One call, judged on what the calls before it left. All checks come before the first write. */
-const admit = (world: World, session: Session, call: Call, wait: boolean, id: string): Step => {
+const admit = (
+  world: World,
+  session: Session,
+  call: Call,
+  { wait, id, now }: { readonly wait: boolean; readonly id: string; readonly now: number },
+): Step => {
   const { workflowId, role } = session
   const resources = resourcesOf(world, session, call)
   for (const ref of resources) if (declared(world, ref.name) === undefined) refuse("resource_unknown")
@@ -138,25 +151,28 @@ const admit = (world: World, session: Session, call: Call, wait: boolean, id: st
       queued = true
     }
   }
-  const status = queued ? "queued" : "admitted"
+  const approval = approvalWait(world, session, call.tool)
+  const awaits = approval !== null && world.fault !== "a step runs without the approval that it needs"
+  const status = awaits ? "awaiting_approval" : queued ? "queued" : "admitted"
   const step: Step = {
     workflowId,
     id,
     sessionId: session.id,
     tool: call.tool,
+    isCheckpoint: approval !== null,
     resources,
     cost,
     tokens,
     status,
     unknown: false,
     outcome: null,
-    deadline: null,
+    deadline: awaits ? now + approval : null,
   }
   world.steps.push(step)
   for (const ref of resources)
     if (modeOf(world, ref) === "single_writer" && held(world, workflowId, ref).owner !== session.id)
       pass(world, workflowId, ref, session.id)
-  if (!queued) grant(world, step)
+  if (status === "admitted") grant(world, step)
   return step
 }
 
@@ -175,6 +191,8 @@ const settle = (world: World, step: Step, item: Outcome): void => {
 /** An authoritative outcome of a living session's step; true if it changed anything. */
 const resolve = (world: World, step: Step, item: Outcome & Partial<Pick<ReceiptItem, "fences">>): boolean => {
   if (step.status === "queued" && item.outcome !== "aborted") refuse("step_queued")
+  const unheard = step.status === "awaiting_approval" && item.outcome !== "aborted"
+  if (unheard && world.fault !== "a step that awaits approval may be committed") refuse("step_awaiting_approval")
   if (!isUnresolved(step)) return item.outcome === step.outcome ? false : refuse("step_already_resolved")
   if (item.outcome === "unknown") {
     if (item.actualCost !== undefined) refuse("invalid_request")
@@ -190,6 +208,7 @@ const resolve = (world: World, step: Step, item: Outcome & Partial<Pick<ReceiptI
   step.status = item.outcome
   step.outcome = item.outcome
   step.unknown = false
+  step.deadline = null
   settle(world, step, item)
   if (item.outcome === "committed") {
     for (const ref of step.resources) held(world, step.workflowId, ref).version += 1

@@ -288,9 +288,10 @@ export class Agent {
       ...(chance.chance(0.2) ? { wait: false } : {}),
     })
     if (!reply.ok) return
-    for (const { stepId, fences } of reply.answer.steps) {
+    for (const { stepId, fences, status } of reply.answer.steps) {
       held.steps.push({ stepId, fences })
       board.steps.push({ workflowId: held.workflowId, stepId })
+      if (status === "awaiting_approval") board.approvals.push({ workflowId: held.workflowId, stepId })
     }
   })
 

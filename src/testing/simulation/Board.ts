@@ -24,6 +24,8 @@ export class Board {
   tickets: Array<Ticket> = []
   sessions: Array<KnownSession> = []
   readonly steps: Array<KnownStep> = []
+  /** Steps that were proposed as awaiting approval; what has become of them since is not known here. */
+  readonly approvals: Array<KnownStep> = []
   readonly workflows = new Set<string>()
 
   constructor(tenant: Tenant) {

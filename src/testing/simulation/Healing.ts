@@ -123,7 +123,8 @@ export class Healing {
       const state = this.#state(place)
       const steps = [...state.steps.values()]
       const step = steps.find((one) => one.status !== "queued")
-      if (step !== undefined) yield* this.#resolve(place, step.stepId)
+      if (step?.status === "awaiting_approval") yield* this.#decide(place, step.stepId)
+      else if (step !== undefined) yield* this.#resolve(place, step.stepId)
       else if (steps.length > 0)
         return yield* Effect.fail(
           new Violation("I11", `all ${steps.length} open steps of ${place.workflowId} are queued, behind nobody`),
@@ -135,6 +136,11 @@ export class Healing {
     }
     yield* Effect.fail(new Violation("liveness", `${place.workflowId} does not come to an end`))
   })
+
+  #decide({ workflowId, ...place }: Place, stepId: string): Effect.Effect<boolean> {
+    const decision = this.#o.chance.among("approveStep", "rejectStep")
+    return this.#send({ ...place, workflowId }, decision, { workflowId, stepId, reason: "healed" })
+  }
 
   #resolve(place: Place, stepId: string): Effect.Effect<boolean> {
     const outcome = this.#o.chance.among("committed", "aborted")

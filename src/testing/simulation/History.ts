@@ -34,10 +34,20 @@ export const eventsOf: Readonly<Record<Sendable, ReadonlyArray<EventTag>>> = {
   // What is dead already is answered with the cascade that ended it.
   kill: ["killed", "session.failed", "handoff.reclaimed"],
   resolveStep: ["steps.resolved"],
+  approveStep: ["step.approved"],
+  rejectStep: ["steps.resolved"],
   raiseLimits: ["limits.raised"],
 }
 /** They may be right and change nothing: they are answered at the head of that moment. */
-const idle: ReadonlyArray<Sendable> = ["attach", "receipt", "heartbeat", "resolveStep", "raiseLimits"]
+const idle: ReadonlyArray<Sendable> = [
+  "attach",
+  "receipt",
+  "heartbeat",
+  "resolveStep",
+  "approveStep",
+  "rejectStep",
+  "raiseLimits",
+]
 /** Asked again by whoever got it, or about what is dead, they are answered with what was. */
 const repeatable: ReadonlyArray<Sendable> = ["createRoot", "claim", "offer", "kill"]
 /** Nobody who sends what makes sense is ever told this. */

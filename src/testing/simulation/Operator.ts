@@ -1,4 +1,4 @@
-/** Operators: whoever acts on workflows from outside, on what the board says. They kill, take back, resolve, raise and look. */
+/** Operators: whoever acts on workflows from outside, on what the board says. They kill, take back, approve, resolve, raise and look. */
 import { Effect } from "effect"
 import type { Board } from "./Board.ts"
 import type { Calls, Letter, Patience, Sendable } from "./Calls.ts"
@@ -19,6 +19,8 @@ const deeds = [
   "reclaim",
   "withdraw",
   "resolveStep",
+  "approveStep",
+  "rejectStep",
   "raiseLimits",
   "kill",
   "look",
@@ -42,6 +44,7 @@ export class Operator {
       return this.kill({ ...session, scope: chance.chance(0.5) ? "session" : "subtree" })
     }
     if (deed === "resolveStep") return this.#resolve()
+    if (deed === "approveStep" || deed === "rejectStep") return this.#decide(deed)
     if (deed === "raiseLimits") return this.#raise()
     if (ticket === undefined) return Effect.void
     const { workflowId, handoffId } = ticket
@@ -78,6 +81,13 @@ export class Operator {
     if (step === undefined) return Effect.void
     const outcome = chance.among("committed", "aborted")
     return this.#send("resolveStep", step.workflowId, { ...step, outcome, reason: "looked" })
+  }
+
+  /** As a rule on a step that was seen to await it; now and then on any, or once more. */
+  #decide(deed: "approveStep" | "rejectStep"): Effect.Effect<void> {
+    const { chance, board } = this.#o
+    const step = chance.pick(chance.chance(0.1) ? board.steps : board.approvals)
+    return step === undefined ? Effect.void : this.#send(deed, step.workflowId, { ...step, reason: "looked" })
   }
 
   #raise(): Effect.Effect<void> {

@@ -37,7 +37,8 @@ export const drawBirth = (chance: Chance): Birth => {
   const number = chance.between(1, variety)
   const known = births.get(number)
   if (known !== undefined) return known
-  const birth = birthOf(makeDefinition(new Chance(number, "definition")))
+  const definition = makeDefinition(new Chance(number, "definition"))
+  const birth = birthOf(withCheckpoints(definition, new Chance(number, "checkpoints")))
   births.set(number, birth)
   return birth
 }
@@ -99,6 +100,19 @@ const contract = (chance: Chance): ToolContract => ({
   estimate: chance.chance(0.5) ? unit / 4 : null,
   timeoutMs: null,
   rest: {},
+})
+
+/** A third of the contracts ask for a person, who has a few seconds for it, or a day. */
+const withCheckpoints = (definition: Definition, chance: Chance): Definition => ({
+  ...definition,
+  roles: definition.roles.map((one) => ({
+    ...one,
+    tools: one.tools.map((tool) => {
+      const timeout = `${chance.between(800, 5000)}ms`
+      if (!chance.chance(0.35)) return tool
+      return { ...tool, rest: { checkpoint: chance.chance(0.8) ? { timeout } : true } }
+    }),
+  })),
 })
 
 const edge = (chance: Chance, from: string, to: string): Edge => ({

@@ -33,6 +33,7 @@ describe(`seeds 1 to ${seeds}`, () => {
       "budget.returned": true,
       "usage.settled": true,
       "steps.proposed": true,
+      "step.approved": true,
       "steps.resolved": true,
       "lease.renewed": true,
       "resources.released": true,

@@ -86,7 +86,10 @@ const sessions = HttpApiGroup.make("sessions")
       headers: commands,
       payload: Bodies.Receipts,
       success: Answers.Receipted,
-      error: acting("step_not_found", "step_queued", "step_already_resolved", "stale_fence"),
+      error: acting(
+        ...(["step_not_found", "step_queued", "step_awaiting_approval"] as const),
+        ...(["step_already_resolved", "stale_fence"] as const),
+      ),
     })
       .annotate(...rule("act"))
       .annotateMerge(said("Say what became of admitted steps")),
@@ -98,7 +101,9 @@ const sessions = HttpApiGroup.make("sessions")
       error: reading("session_not_found", "workflow_not_found", "step_not_found"),
     })
       .annotate(...rule("look"))
-      .annotateMerge(said("A step; with `wait` (ms), a queued one is answered once it is no longer queued")),
+      .annotateMerge(
+        said("A step; with `wait` (ms), one that is queued or awaits approval is answered once it no longer waits"),
+      ),
     HttpApiEndpoint.post("offer", "/sessions/:session_id/handoffs", {
       params: ofSession,
       headers: commands,
@@ -292,10 +297,31 @@ const workflows = HttpApiGroup.make("workflows")
       headers: commands,
       payload: Bodies.Resolve,
       success: Answers.StepResolved,
-      error: commanding("workflow_not_found", "step_not_found", "step_queued", "step_already_resolved"),
+      error: commanding(
+        ...(["workflow_not_found", "step_not_found", "step_queued"] as const),
+        ...(["step_awaiting_approval", "step_already_resolved"] as const),
+      ),
     })
       .annotate(...rule("operate"))
       .annotateMerge(said("Say what became of a step that nobody else can")),
+    HttpApiEndpoint.post("approveStep", "/workflows/:workflow_id/steps/:step_id/approve", {
+      params: Schema.Struct({ workflow_id: WorkflowId, step_id: StepId }),
+      headers: commands,
+      payload: Bodies.Approve,
+      success: Answers.StepDecided,
+      error: commanding("workflow_not_found", "step_not_found", "step_not_awaiting_approval"),
+    })
+      .annotate(...rule("operate"))
+      .annotateMerge(said("Let a step that awaits approval be admitted, as soon as its turn comes")),
+    HttpApiEndpoint.post("rejectStep", "/workflows/:workflow_id/steps/:step_id/reject", {
+      params: Schema.Struct({ workflow_id: WorkflowId, step_id: StepId }),
+      headers: commands,
+      payload: Bodies.Reject,
+      success: Answers.StepDecided,
+      error: commanding("workflow_not_found", "step_not_found", "step_not_awaiting_approval"),
+    })
+      .annotate(...rule("operate"))
+      .annotateMerge(said("Abort a step that awaits approval")),
     HttpApiEndpoint.post("raiseLimits", "/workflows/:workflow_id/limits", {
       params: ofWorkflow,
       headers: commands,

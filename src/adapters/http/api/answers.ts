@@ -71,18 +71,30 @@ export const Prepared = answer("Prepared", {
   remaining: Schema.Struct({ cost: orNull(Amount), tokens: orNull(Count), steps: orNull(Count) }),
   ...versioned,
 })
+/** Only while the step awaits approval. */
+const approval_deadline = opt(Moment)
 export const Proposed = answer("Proposed", {
   steps: many(
     Schema.Struct({
       step_id: StepId,
       tool: Name,
-      status: Schema.Literals(["admitted", "queued"]),
+      status: Schema.Literals(["admitted", "queued", "awaiting_approval"]),
       fences: many(Fence),
+      approval_deadline,
     }),
   ),
   ...versioned,
 })
-const StepStatus = Schema.Literals(["queued", "admitted", "committed", "aborted", "orphaned", "late"])
+const StepStatus = Schema.Literals([
+  "awaiting_approval",
+  "queued",
+  "admitted",
+  "committed",
+  "aborted",
+  "orphaned",
+  "late",
+])
+const OpenStepStatus = Schema.Literals(["awaiting_approval", "queued", "admitted", "orphaned"])
 export const Receipted = answer("Receipted", {
   steps: many(Schema.Struct({ step_id: StepId, status: StepStatus, unknown: Schema.Boolean })),
   ...versioned,
@@ -96,6 +108,7 @@ export const Step = answer("Step", {
   status: StepStatus,
   unknown: Schema.Boolean,
   fences: many(Fence),
+  approval_deadline,
   seq: Count,
 })
 export const HandoffOffered = answer("HandoffOffered", {
@@ -142,6 +155,7 @@ export const KillReceipt = answer("KillReceipt", {
   state: Schema.Literals(["fenced", "quiescent"]),
 })
 export const StepResolved = answer("StepResolved", { step_id: StepId, status: StepStatus, seq: Count })
+export const StepDecided = answer("StepDecided", { step_id: StepId, status: StepStatus, seq: Count })
 export const LimitsRaised = answer("LimitsRaised", { workflow_id: WorkflowId, role: orNull(Name), seq: Count })
 
 export const SessionView = answer("Session", {
@@ -158,11 +172,12 @@ export const SessionView = answer("Session", {
       step_id: StepId,
       tool: Name,
       arguments: Json,
-      status: Schema.Literals(["queued", "admitted", "orphaned"]),
+      status: OpenStepStatus,
       unknown: Schema.Boolean,
       resources: many(ResourceRef),
       fences: many(Fence),
       estimated_cost: Amount,
+      approval_deadline,
     }),
   ),
   owns: many(Fence),
@@ -210,6 +225,17 @@ const HandoffSummary = answer("HandoffSummary", {
   offered_at: Moment,
   deadline: orNull(Moment),
 })
+export const PendingApproval = answer("PendingApproval", {
+  step_id: StepId,
+  session_id: SessionId,
+  role: Name,
+  agent: Name,
+  tool: Name,
+  arguments: Json,
+  resources: many(ResourceRef),
+  estimated_cost: Amount,
+  approval_deadline: Moment,
+})
 export const WorkflowView = answer("Workflow", {
   workflow_id: WorkflowId,
   workflow: Name,
@@ -235,11 +261,14 @@ export const WorkflowView = answer("Workflow", {
         Schema.Struct({
           step_id: StepId,
           session_id: SessionId,
-          status: Schema.Literals(["queued", "admitted", "orphaned"]),
+          status: OpenStepStatus,
         }),
       ),
     }),
   ),
+  approvals: many(PendingApproval).annotate({
+    description: "Steps that await approval, in the order in which they were proposed.",
+  }),
   ledger: Ledger,
   roles: Schema.Record(Schema.String, Ledger),
   kills: many(Schema.Struct({ kill_id: KillId, orphans: Count })).annotate({

@@ -100,7 +100,7 @@ const Call = Schema.Struct({
 export const Propose = body(
   "Propose",
   {
-    calls: list(Call, bounds.callsPerProposal, 1),
+    calls: list(Call, bounds.callsPerProposal),
     prepared_request_id: opt(PreparedRequestId),
     usage: opt(Usage),
     wait: opt(Schema.Boolean),
@@ -168,6 +168,8 @@ export const Resolve = body(
   },
   { outcome: "aborted", reason: "checked by hand" },
 )
+export const Approve = body("Approve", { reason: opt(Text) }, { reason: "change 42 was reviewed" })
+export const Reject = body("Reject", { reason: opt(Text) }, { reason: "not before the freeze ends" })
 export const RaiseLimits = body(
   "RaiseLimits",
   {

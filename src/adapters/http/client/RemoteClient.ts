@@ -156,6 +156,16 @@ export class RemoteClient implements Client {
     const { workflowId, stepId, ...body } = input
     return this.#ask("resolveStep", { params: { workflow_id: workflowId, step_id: stepId }, body, key })
   }
+  async approveStep(input: InputOf<"approveStep">, options?: CallOptions): Promise<Answers["approveStep"]> {
+    const key = this.#checked("approveStep", input, options)
+    const { workflowId, stepId, ...body } = input
+    return this.#ask("approveStep", { params: { workflow_id: workflowId, step_id: stepId }, body, key })
+  }
+  async rejectStep(input: InputOf<"rejectStep">, options?: CallOptions): Promise<Answers["rejectStep"]> {
+    const key = this.#checked("rejectStep", input, options)
+    const { workflowId, stepId, ...body } = input
+    return this.#ask("rejectStep", { params: { workflow_id: workflowId, step_id: stepId }, body, key })
+  }
   async raiseLimits(input: InputOf<"raiseLimits">, options?: CallOptions): Promise<Answers["raiseLimits"]> {
     const key = this.#checked("raiseLimits", input, options)
     const { workflowId, role, limits } = input

@@ -241,6 +241,10 @@ export const operations: Operations = {
     context.client.execute("kill", { ...params, ...body, scope: "workflow" }, optionsOf(context)),
   resolveStep: ({ params, body }, context) =>
     context.client.execute("resolveStep", { ...body, ...params }, optionsOf(context)),
+  approveStep: ({ params, body }, context) =>
+    context.client.execute("approveStep", { ...body, ...params }, optionsOf(context)),
+  rejectStep: ({ params, body }, context) =>
+    context.client.execute("rejectStep", { ...body, ...params }, optionsOf(context)),
   raiseLimits: ({ params, body }, context) =>
     context.client.execute("raiseLimits", { ...params, ...raised(body) }, optionsOf(context)),
 

@@ -1,4 +1,4 @@
-/** A step by its id, and the wait of a queued one: `GET …/steps/:step_id?wait=ms` (wire.md, "Routes"). */
+/** A step by its id, and the wait of one whose turn or approval is to come: `GET …/steps/:step_id?wait=ms` (wire.md, "Routes"). */
 import { Cause, Effect, Exit } from "effect"
 import type { StepStatus } from "../../../machines/answers.ts"
 import type { Fence, SessionId, StepId, Tenant, WorkflowId } from "../../../machines/ids.ts"
@@ -14,6 +14,8 @@ export interface StepView {
   readonly status: StepStatus
   readonly unknown: boolean
   readonly fences: ReadonlyArray<Fence>
+  /** Epoch ms; only while it awaits approval. */
+  readonly approvalDeadline?: number
   readonly seq: number
 }
 
@@ -21,7 +23,7 @@ export interface StepQuery {
   readonly tenant: Tenant
   readonly sessionId: SessionId
   readonly stepId: StepId
-  /** How long to wait for a queued one; 0 answers at once. */
+  /** How long to wait for one that is queued or awaits approval; 0 answers at once. */
   readonly waitMs: number
   /** Ends the wait: the answer is what the step is then. */
   readonly signal: AbortSignal
@@ -33,16 +35,16 @@ interface Live {
 }
 type Host = EmbeddedClient["host"]
 
-/** The step, once it is no longer queued or the wait is over. */
+/** The step, once it no longer waits or the wait for it is over. */
 export const stepOf = async (host: Host, feeds: Feeds, query: StepQuery): Promise<StepView> => {
   const { tenant, sessionId, waitMs, signal } = query
   const workflowId = await settled(host.run(host.governance.locate(tenant, sessionId)))
   let step = await look(host, workflowId, query)
-  if (step.status !== "queued" || waitMs === 0) return step
+  if (!isWaiting(step) || waitMs === 0) return step
   const over = AbortSignal.any([signal, AbortSignal.timeout(waitMs)])
   const feed = feeds.join(tenant, workflowId, step.seq)
   try {
-    while (step.status === "queued" && !over.aborted && !feed.ended) {
+    while (isWaiting(step) && !over.aborted && !feed.ended) {
       await beyond(feed, step.seq, over)
       step = await look(host, workflowId, query)
     }
@@ -51,6 +53,8 @@ export const stepOf = async (host: Host, feeds: Feeds, query: StepQuery): Promis
     feed.leave()
   }
 }
+
+const isWaiting = ({ status }: StepView): boolean => status === "queued" || status === "awaiting_approval"
 
 const beyond = (feed: ReturnType<Feeds["join"]>, seq: number, over: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
@@ -75,8 +79,10 @@ const look = async (
       governance.query(tenant, workflowId, ({ seq, steps }): Live => {
         const step = steps.get(stepId)
         if (step === undefined || step.sessionId !== sessionId) return { seq, step: undefined }
-        const { tool, status, unknown, fences } = step
-        return { seq, step: { stepId, sessionId, workflowId, tool, status, unknown, fences, seq } }
+        const { tool, status, unknown, fences, deadline } = step
+        const view = { stepId, sessionId, workflowId, tool, status, unknown, fences, seq }
+        const awaits = status === "awaiting_approval" && deadline !== null
+        return { seq, step: awaits ? { ...view, approvalDeadline: deadline } : view }
       }),
     ),
   )
