@@ -57,6 +57,12 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
   #heartbeats: Heartbeats | undefined
   #closed: Promise<void> | undefined
 
+  /** For adapters to agents' frameworks: what stands behind a session. */
+  static pipelineOf(session: { readonly tools: object }): Pipeline {
+    if (session instanceof ReplaySession) return session.#pipeline
+    throw new ReplayConfigError("session", "Give the session that replay answered with.")
+  }
+
   constructor(client: C, settings: Settings, tools: T, contracts: Contracts, definition: DefinitionInput | undefined) {
     const { inWorkflow } = settings
     this.agent = settings.agent

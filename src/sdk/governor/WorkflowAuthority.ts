@@ -3,7 +3,7 @@
  */
 import type { ResolvedStep } from "../../machines/answers.ts"
 import type { Fence } from "../../machines/ids.ts"
-import { fail, WorkflowError } from "../../runtime/errors.ts"
+import { fail, isRefusal, WorkflowError } from "../../runtime/errors.ts"
 import type { Life } from "../Life.ts"
 import type { SessionLink } from "../SessionLink.ts"
 import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Step } from "./Authority.ts"
@@ -42,10 +42,11 @@ export class WorkflowAuthority implements Authority {
     try {
       return await this.#send(proposal)
     } catch (error) {
-      if (preparedId === undefined || !(error instanceof WorkflowError) || !aboutReservation.has(error.code))
-        throw error
-      // The session moved on during the model call, as parallel calls do. The refusal has settled the usage.
+      if (preparedId === undefined || !isRefusal(error)) throw error
+      // A refusal has settled the usage, and does not use the reservation up.
       await this.#send({ calls: [], preparedId }).catch(() => {})
+      if (!aboutReservation.has(error.code)) throw error
+      // The session moved on during the model call, as parallel calls do.
       return this.#send({ calls })
     }
   }
