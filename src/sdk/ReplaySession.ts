@@ -21,14 +21,17 @@ import type { Artifact } from "../machines/ids.ts"
 import type { DefinitionInput, WorkflowView } from "../runtime/Client.ts"
 import { fail } from "../runtime/errors.ts"
 import type { Contracts } from "./contracts.ts"
-import { ReplayConfigError } from "./errors.ts"
+import { ReplayConfigError, ReplayContractError } from "./errors.ts"
 import type { Decision } from "./governor/Decision.ts"
 import { makeRulebook, Pipeline } from "./governor/Pipeline.ts"
+import type { Governor } from "./governor/Turn.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { type HandoffOutcome, mayEndHandoff, outcomeOfHandoff } from "./handoffs.ts"
 import type { Life } from "./Life.ts"
 import { limits } from "./limits.ts"
 import type { Settings } from "./options.ts"
+import { type GovernedClientErrors, governedClient } from "./providers/governedClient.ts"
+import { runTools, type ToolMessages } from "./runTools.ts"
 import { type Opened, SessionLink } from "./SessionLink.ts"
 import type { GovernedTools, Tools } from "./Tools.ts"
 
@@ -80,7 +83,7 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
             onEvent: (body, id) => rulebook.follow(body, id),
           })
     this.#pipeline = new Pipeline(settings, tools, contracts, rulebook, this.#link)
-    this.client = client
+    this.client = governed(client, this.#pipeline.governor, settings)
     this.tools = this.#governed(tools)
     this.#obey(settings.signal)
   }
@@ -141,6 +144,14 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     this.#life.check()
     const removed = this.#pipeline.rulebook.narrow(tools)
     return tools.filter((tool) => !removed.has(tool))
+  }
+
+  /**
+   * Runs the tool calls of a model's answer with the session's tools, all at once, and answers with what to append to the next
+   * request. What a tool throws is told to the model; a kill, and trouble with the control plane, reject.
+   */
+  runTools<A extends object>(answer: A): Promise<ToolMessages<A>> {
+    return runTools(this.#pipeline.runner, answer)
   }
 
   /** Only these tools are offered and may be called from now on, as far as the contracts allow them; null lifts it. */
@@ -306,6 +317,23 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     this.#heartbeats ??= new Heartbeats(this.#link, handoffId)
     this.#heartbeats.start()
   }
+}
+
+const governed = <C extends object | null>(client: C, governor: Governor, settings: Settings): C => {
+  if (client === null) return client
+  const { ungovernedEndpoints = "block" } = settings
+  return governedClient(client, governor, { ungovernedEndpoints, errors: clientErrors })
+}
+
+const clientErrors: GovernedClientErrors = {
+  unsupportedClient: (found, supported) =>
+    new ReplayConfigError("client", `${found} can't be governed. Give ${supported}, or null for tools alone.`),
+  ungovernedEndpoint: (endpoint, why) => {
+    const detail = `${why} Set ungovernedEndpoints to "allow" to call it past the contracts.`
+    return new ReplayContractError([
+      { tool: endpoint, path: null, operator: "ungovernedEndpoints", code: "ungoverned_endpoint", detail },
+    ])
+  },
 }
 
 const timeout = (ms: number | undefined, then: () => void): NodeJS.Timeout | undefined =>
