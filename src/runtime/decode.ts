@@ -128,7 +128,8 @@ export const decodeCommand = <K extends CommandName>(name: K, input: object): Co
   return Result.isSuccess(decoded) ? (decoded.success as CommandOf<K>) : invalid(name, decoded.failure)
 }
 
-const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
+/** Every mistake in an input, with the path of its member. */
+export const invalid = (what: string, error: Schema.SchemaError): WorkflowError => {
   const errors = problems(error)
   const list = errors.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")
   return fail("invalid_request", `${what} is not valid. ${list}`, { errors: errors as unknown as Json })

@@ -5,16 +5,22 @@
  * the session is resumed, because nobody knows how much of the lease is left.
  */
 import { isInfrastructure } from "../runtime/errors.ts"
+import type { Life } from "./Life.ts"
 import { limits } from "./limits.ts"
 import type { SessionLink } from "./SessionLink.ts"
 
+/** What it needs of a session's link. */
+export interface BeatingLink extends Pick<SessionLink, "read" | "command"> {
+  readonly life: Pick<Life, "onEnd">
+}
+
 export class Heartbeats {
-  readonly #link: SessionLink
+  readonly #link: BeatingLink
   readonly #handoffId: string
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(link: SessionLink, handoffId: string) {
+  constructor(link: BeatingLink, handoffId: string) {
     this.#link = link
     this.#handoffId = handoffId
     link.life.onEnd(() => this.stop())
