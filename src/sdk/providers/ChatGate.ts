@@ -216,7 +216,8 @@ export class ChatGate implements StreamGate {
         if (place === undefined) return [choice]
         const { tool_calls, function_call, ...rest } = object(choice.delta)
         const tools = objects(tool_calls).flatMap((piece) => {
-          const at = place.tools.findIndex((kept) => kept === this.#owners.get(piece))
+          const owner = this.#owners.get(piece)
+          const at = owner === undefined ? -1 : place.tools.indexOf(owner)
           return at === -1 ? [] : [{ ...piece, index: at }]
         })
         const delta = {

@@ -81,8 +81,8 @@ export class ResponsesGate implements StreamGate {
     for (const event of this.#held) {
       const index = event.json?.output_index
       if (typeof index !== "number") out(this.#moved(event, 0))
-      else if (!gone.has(identity(this.#items.get(index) ?? {})))
-        out(this.#moved(event, this.#earlier.length - this.#before(index, gone)))
+      else if (gone.has(identity(this.#items.get(index) ?? {}))) this.#shift--
+      else out(this.#moved(event, this.#earlier.length - this.#before(index, gone)))
     }
     if (this.#end !== undefined) out(this.#ended(this.#end, removed))
     if (stripped !== undefined) noteWithheld(whole, stripped.gone, removed, withheld)

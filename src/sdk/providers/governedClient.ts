@@ -54,14 +54,14 @@ export const governedClient = <C extends object>(client: C, governor: Governor, 
     asksForUsage: options.asksForUsage !== false,
     ungoverned: errors.ungovernedEndpoint,
   }
-  const copy: unknown = Reflect.apply(Reflect.get(client, "withOptions"), client, [{}])
+  const copy = call(client, "withOptions", [{}])
   if (!isAlike(copy, client) || copy === client) {
     throw errors.unsupportedClient(
       `${described(client)} whose withOptions gives no other client of its class`,
       supported,
     )
   }
-  return governed(copy, governance, governedClass(client.constructor, governance))
+  return governed(copy, governance, governedClass(client, governance))
 }
 
 const isAlike = <C extends object>(copy: unknown, client: C): copy is C => copy instanceof client.constructor
@@ -91,9 +91,14 @@ const described = (client: unknown): string => {
   return `an object of class ${typeof name === "string" && name !== "" ? name : "without a name"}, which has ${has}`
 }
 
-/** A constructor that makes governed clients of the class. Its name, statics and prototype are those of the class. */
-const governedClass = (base: object & Function, governance: Governance): object => {
-  const wrapped: object = new Proxy(base, {
+const call = (client: object, name: string, args: ReadonlyArray<unknown>): unknown => {
+  const method: unknown = Reflect.get(client, name)
+  return typeof method === "function" ? Reflect.apply(method, client, args) : undefined
+}
+
+/** A constructor that makes governed clients of the client's class. Its name, statics and prototype are those of the class. */
+const governedClass = (client: object, governance: Governance): object => {
+  const wrapped: object = new Proxy(client.constructor, {
     construct: (target, args, newTarget) => {
       const made: unknown = Reflect.construct(target, args, newTarget)
       if (typeof made !== "object" || made === null) throw new TypeError("A class made no object.")

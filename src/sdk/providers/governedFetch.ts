@@ -13,7 +13,7 @@ import { type JsonObject, jsonText, parseObject, text } from "./json.ts"
 import { maxAttempts } from "./limits.ts"
 import type { Protocol } from "./Protocol.ts"
 import type { Refusals } from "./Refusals.ts"
-import { copyOf, withFreshBody, withJson } from "./reread.ts"
+import { copyOf, withFreshBody, withHeaders, withJson } from "./reread.ts"
 import type { Withheld } from "./Withheld.ts"
 
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
@@ -92,6 +92,7 @@ const governed = async (caller: Caller, first: JsonObject, source: string): Prom
       asked.release()
       return response
     }
+    withHeaders(response, asked.turn.headers)
     if (isStream(response)) {
       const stream = gatedStream(caller, asked)
       return withFreshBody(response, () => copyOf(response, stream))

@@ -33,6 +33,16 @@ export const withJson = (response: Response, body: () => string, json: unknown):
   return define(response, fresh, { json: json_, text: async () => fresh().text() }, () => isGiven)
 }
 
+/** The response with these headers more. */
+export const withHeaders = (response: Response, added: Readonly<Record<string, string>>): void => {
+  const entries = Object.entries(added)
+  if (entries.length === 0) return
+  // Those of a response that came from the network cannot be changed.
+  const headers = new Headers(response.headers)
+  for (const [name, value] of entries) headers.set(name, value)
+  Object.defineProperty(response, "headers", { value: headers, configurable: true })
+}
+
 /** The same status and headers, with another body. */
 export const copyOf = (response: Response, body: string | ReadableStream<Uint8Array>): Response => {
   const { status, statusText, headers } = response
