@@ -9,8 +9,8 @@ import type { ContractState, PreconditionFact, Trip, UnresolvedStep } from "./Co
 import { failedTests } from "./valueTests.ts"
 
 /**
- * What happened. A step that is admitted twice, and an outcome of a step that is not unresolved, change nothing, so an event may come
- * again after a crash.
+ * What happened. A step that is admitted while it is unresolved, and an outcome of a step that is not, change nothing, so what
+ * is told of a step may be told again after a crash.
  *
  * - `judged`: the verdicts of one answer, in its order, as `judge` gave them.
  * - `admitted`: the call became a step: queued, awaiting approval or running. `estimatedCost` as in the call.

@@ -24,8 +24,10 @@ const story = fc.record({ contracts, happenings, options, calls })
 describe("the engine and the plain reading of the contracts", { timeout: 300_000 }, () => {
   it("agree on every verdict, with the same codes, paths and operators, in the same order", () => {
     const codes = new Map<string, number>()
+    let stories = 0
     fc.assert(
       fc.property(story, ({ contracts, happenings, options, calls }) => {
+        stories += 1
         const session = new Session(contracts)
         const ask = (asked: ReadonlyArray<PlainCall>) => {
           const verdicts = session.judge(asked, options).map(written)
@@ -47,7 +49,8 @@ describe("the engine and the plain reading of the contracts", { timeout: 300_000
       }),
       parameters(3000),
     )
-    // A property that never meets a rule says nothing of it.
+    // A property that never meets a rule says nothing of it; nor does the repetition of one story.
+    if (stories < 1000) return
     const all =
       "no_contract gate_blocked risk_blocked phase_blocked phase_terminal transition_not_allowed transition_pending " +
       "precondition_failed forbidden_after invariant_failed session_limit_exceeded cost_unknown loop_detected approval_unavailable"
