@@ -31,12 +31,15 @@ const scalar = fc.constantFrom<unknown>(null, true, false, 0, 1, 2, 2.5, "", "a"
 const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 6, arbitrary: scalar },
   fc.array(scalar, { maxLength: 3 }),
-  fc.record({ x: scalar, y: scalar }, { requiredKeys: [] }),
+  fc.record({ x: scalar, y: scalar }, { requiredKeys: [], noNullPrototype: true }),
 )
 const json: fc.Arbitrary<unknown> = fc.oneof(
   {
     weight: 9,
-    arbitrary: fc.record({ a: value, b: value, list: fc.array(value, { maxLength: 3 }) }, { requiredKeys: [] }),
+    arbitrary: fc.record(
+      { a: value, b: value, list: fc.array(value, { maxLength: 3 }) },
+      { requiredKeys: [], noNullPrototype: true },
+    ),
   },
   scalar,
 )
