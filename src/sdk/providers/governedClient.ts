@@ -54,7 +54,7 @@ export const governedClient = <C extends object>(client: C, governor: Governor, 
     asksForUsage: options.asksForUsage !== false,
     ungoverned: errors.ungovernedEndpoint,
   }
-  const copy = call(client, "withOptions", [{}])
+  const copy = call(client, "withOptions", [lostOptions(client)])
   if (!isAlike(copy, client) || copy === client) {
     throw errors.unsupportedClient(
       `${described(client)} whose withOptions gives no other client of its class`,
@@ -82,6 +82,20 @@ const familyOf = (client: unknown): Family | undefined => {
 
 /** openai 7 with a client certificate: requests go by a private fetch, which cannot be replaced. */
 const isBoundToItsFetch = (client: object): boolean => object(Reflect.get(client, "_options")).x509Transport != null
+
+/** What some versions forget when they copy a client: Azure's version and deployment, and keys that are asked for each time. */
+const lostOptions = (client: object): object => {
+  const own = (name: string): unknown => Reflect.get(client, name)
+  const key = object(own("_options")).apiKey
+  const token = own("_azureADTokenProvider")
+  const azure =
+    typeof own("apiVersion") === "string" ? { apiVersion: own("apiVersion"), deployment: own("deploymentName") } : {}
+  return {
+    ...azure,
+    ...(typeof key === "function" ? { apiKey: key } : {}),
+    ...(typeof token === "function" ? { azureADTokenProvider: token, apiKey: null } : {}),
+  }
+}
 
 const described = (client: unknown): string => {
   if (typeof client !== "object" || client === null) return client === null ? "null" : `a ${typeof client}`
