@@ -140,11 +140,13 @@ const streamed = async (response: ServerResponse, { events, bytesAtATime, cutAft
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "x-request-id": "req_1" })
   const written = async (bytes: Uint8Array): Promise<void> => {
     if (response.destroyed) return
-    await new Promise<unknown>((resolve) => {
-      response.once("close", resolve)
-      response.write(bytes, resolve)
+    let done: () => void = () => {}
+    await new Promise<void>((resolve) => {
+      done = resolve
+      response.once("close", done)
+      response.write(bytes, () => resolve())
     })
-    response.removeAllListeners("close")
+    response.off("close", done)
   }
   for (const [index, event] of events.entries()) {
     if (index === cutAfter) {
