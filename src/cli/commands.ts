@@ -13,6 +13,7 @@ export interface CommandEntry {
 const definitions = "Definitions"
 const server = "The server and its store"
 const work = "Workflows"
+const agents = "Agents"
 const shell = "This command"
 
 export const commands: ReadonlyArray<CommandEntry> = [
@@ -161,6 +162,18 @@ export const commands: ReadonlyArray<CommandEntry> = [
     load: async () => (await import("./commands/limitsRaise.ts")).limitsRaise,
   },
   {
+    name: "mcp",
+    summary: "let agents take part through MCP",
+    section: agents,
+    load: async () => (await import("./commands/mcp.ts")).mcp,
+  },
+  {
+    name: "mcp proxy",
+    summary: "govern the tools of another MCP server by contracts",
+    section: agents,
+    load: async () => (await import("./commands/mcpProxy.ts")).mcpProxy,
+  },
+  {
     name: "completion",
     summary: "print a completion script for your shell",
     section: shell,
@@ -168,9 +181,14 @@ export const commands: ReadonlyArray<CommandEntry> = [
   },
 ]
 
-/** The first words of the commands that have two: `keys`. */
+/** The first words of the commands that have two, and are none by themselves: `keys`. */
 export const groupsOf = (entries: ReadonlyArray<CommandEntry> = commands): ReadonlyArray<string> => [
-  ...new Set(entries.flatMap(({ name }) => (name.includes(" ") ? [name.slice(0, name.indexOf(" "))] : []))),
+  ...new Set(
+    entries.flatMap(({ name }) => {
+      const [first = name] = name.split(" ")
+      return first === name || entries.some((other) => other.name === first) ? [] : [first]
+    }),
+  ),
 ]
 
 /** The second words of a group. */

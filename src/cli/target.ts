@@ -34,13 +34,14 @@ export const operatorOption: Readonly<Record<string, OptionSpec>> = {
   },
 }
 
-/** Opens the target, and closes it afterwards. */
+/** Opens the target, and closes it afterwards. A SQLite file that is not there is made only if it may be `created`. */
 export const withClient = async <A>(
   input: Input,
   terminal: Terminal,
   use: (client: Client) => Promise<A>,
+  { created = false }: { readonly created?: boolean } = {},
 ): Promise<A> => {
-  const client = await open(input, terminal)
+  const client = await open(input, terminal, created)
   try {
     return await use(client)
   } finally {
@@ -54,10 +55,10 @@ export const serverOf = (input: Input, { env }: Terminal): string | undefined =>
   return input.text("url") ?? (input.flag("store") ? undefined : env.HANDRAIL_URL)
 }
 
-const open = async (input: Input, terminal: Terminal): Promise<Client> => {
+const open = async (input: Input, terminal: Terminal, created: boolean): Promise<Client> => {
   const url = serverOf(input, terminal)
   if (url === undefined) {
-    const choice = chosenStore(input, terminal)
+    const choice = chosenStore(input, terminal, { created })
     const { Handrail } = await import("../sdk/Handrail.ts")
     return Handrail.open({ ...choice, tenant: input.text("tenant") ?? "default" })
   }

@@ -23,8 +23,13 @@ import {
   type Step,
 } from "./state.ts"
 
-/** Raised when a newer version writes what an older one can't read; a loader refuses a snapshot of another version. */
-export const snapshotVersion = 1
+/**
+ * Raised when a newer version writes what an older one can't read: an older one refuses it instead of mistaking it. 2 has steps
+ * that await approval.
+ */
+export const snapshotVersion = 2
+/** Everything from this one on is read. */
+export const oldestSnapshotVersion = 1
 
 type StoredSession = Omit<Session, "children" | "offers" | "steps" | "prepared" | "owns">
 type StoredResource = Omit<ResourceState, "rule" | "steps">
@@ -81,7 +86,7 @@ export const takeSnapshot = (state: State): StoredState => ({
   kills: [...state.kills],
 })
 
-/** A state from a snapshot that this version wrote. The caller has checked `version` and the definition's hash. */
+/** A state from a snapshot that this version or an older one wrote. The caller has checked `version` and the definition's hash. */
 export const restoreSnapshot = (stored: StoredState, rules: Rules): State => {
   const state = emptyState({
     workflowId: stored.workflowId,

@@ -11,7 +11,7 @@ import type { JournalEvent } from "../machines/events.ts"
 import { birth, evolve } from "../machines/evolve/index.ts"
 import type { Tenant, WorkflowId } from "../machines/ids.ts"
 import type { Rules } from "../machines/rules.ts"
-import { restoreSnapshot, type StoredState, snapshotVersion } from "../machines/snapshot.ts"
+import { oldestSnapshotVersion, restoreSnapshot, type StoredState, snapshotVersion } from "../machines/snapshot.ts"
 import type { State } from "../machines/state.ts"
 import type { LoadedState } from "./ActorHost.ts"
 import {
@@ -107,8 +107,10 @@ const restored = (workflowId: WorkflowId, rules: Rules, snapshot: Snapshot): Sta
   const { seq } = snapshot
   try {
     const stored = JSON.parse(snapshot.text) as StoredState
-    if (stored.version !== snapshotVersion)
-      throw new Error(`it has version ${stored.version}, and this version reads ${snapshotVersion}`)
+    if (!(stored.version >= oldestSnapshotVersion && stored.version <= snapshotVersion))
+      throw new Error(
+        `it has version ${stored.version}, and this version reads ${oldestSnapshotVersion} to ${snapshotVersion}`,
+      )
     if (stored.seq !== seq) throw new Error(`it is of event ${stored.seq}`)
     return restoreSnapshot(stored, rules)
   } catch (cause) {

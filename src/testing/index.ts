@@ -5,7 +5,7 @@
  *   sends one drawn sequence to it and to a system, and compares answers and all that can be seen after every command.
  * - The **checkers**: whether a history, recorded at the client's edge, is linearizable: every handoff, resource and ledger
  *   in it.
- * - The **invariants** I1 to I12, each a check over the evidence that `run` returns, or that a test has gathered itself.
+ * - The **invariants** I1 to I13, each a check over the evidence that `run` returns, or that a test has gathered itself.
  * - The **conformance kit**: `conformance(store)` tries every clause of the `Journal` port on any implementation of it, with
  *   concurrent writers and faults at every statement. `wrongStores` are what it must find wanting.
  * - The **simulator**: `simulate` runs the real runtime, several nodes on one store, where one seed decides everything; `sweep`

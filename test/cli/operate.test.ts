@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test, vi } from "vitest"
+import { Handrail } from "../../src/sdk/Handrail.ts"
 import { directoryOf, handrail, here, Running, seed } from "./command.ts"
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -13,6 +14,75 @@ const fresh = async () => {
   const look = (...args: ReadonlyArray<string>) => here([...args, "--store", store])
   return { store, stepId, run, look }
 }
+
+/** A workflow `deploys` whose one session asks for `count` approvals. */
+const asking = async (count: number) => {
+  const store = `sqlite:${join(directoryOf({}), "handrail.db")}`
+  const runtime = await Handrail.open({ store })
+  try {
+    const lead = await runtime.createRoot({
+      workflowId: "deploys",
+      sessionId: "lead-1",
+      role: "lead",
+      agent: "planner",
+      definition: {
+        workflowYaml:
+          'schema_version: "1.0"\nworkflow: deploys\nroles: [{ name: lead, root: true, session_contract: lead/session.yaml }]\n',
+        files: {
+          "lead/session.yaml": 'schema_version: "1.0"\nagent: lead\n',
+          "lead/deploy.yaml": "tool: deploy\nside_effect: destructive\ncheckpoint: { timeout: 8h }\n",
+        },
+      },
+    })
+    const calls = Array.from({ length: count }, (_, n) => ({
+      tool: "deploy",
+      // What an agent writes must not drive a terminal.
+      arguments: { environment: `prod-${n + 1}\u001b[2J` },
+    }))
+    const steps = (await lead.propose({ calls })).map(({ stepId }) => stepId)
+    return { store, steps }
+  } finally {
+    await runtime.close()
+  }
+}
+
+test("what awaits approval is listed with what a person has to know, approved and rejected", async () => {
+  const { store, steps } = await asking(2)
+  const [one = "", two = ""] = steps
+  const run = (...args: ReadonlyArray<string>) => here([...args, "--store", store, "--operator", "dana"])
+  const look = (...args: ReadonlyArray<string>) => here([...args, "--store", store])
+  const listed = (await look("approvals", "list")).out
+  expect(listed).toMatch(/^WORKFLOW +STEP +TOOL +ARGUMENTS +RESOURCES +ROLE +SESSION +REJECTED$/m)
+  expect(listed).toMatch(
+    new RegExp(`^deploys +${one} +deploy +\\{"environment":"prod-1[^\u001b]*"\\} +lead +lead-1 +in 7h59m`, "m"),
+  )
+  expect((await look("workflows", "show", "deploys")).out).toMatch(new RegExp(`Awaiting approval\n.*\n${one} `))
+  const json = JSON.parse((await look("approvals", "list", "deploys", "--json")).out)
+  expect(json).toMatchObject({
+    items: [
+      { workflow_id: "deploys", step_id: one, tool: "deploy", approval_deadline: expect.any(Number) },
+      { workflow_id: "deploys", step_id: two },
+    ],
+    more: false,
+  })
+
+  expect(await run("approvals", "approve", "deploys", one, "--reason", "reviewed")).toEqual({
+    code: 0,
+    out: `${one} is admitted.\n`,
+    err: "",
+  })
+  const rejected = await run("approvals", "reject", "deploys", two, "--json", "--reason", "not this one")
+  expect(JSON.parse(rejected.out)).toEqual({ step_id: two, status: "aborted", seq: 4 })
+  const late = await run("approvals", "approve", "deploys", two)
+  expect(late).toMatchObject({ code: 1, out: "" })
+  expect(late.err).toMatch(/^handrail: step_not_awaiting_approval: /)
+  expect(await look("approvals", "list")).toEqual({ code: 0, out: "", err: "Nothing awaits approval.\n" })
+  const lines = (await look("events", "deploys", "--after", "2")).out.trimEnd().split("\n")
+  expect(lines.map((line) => line.trim().split(/ +/).slice(2).join(" "))).toEqual([
+    `step.approved operator:dana ${one} (reviewed)`,
+    `steps.resolved operator:dana ${two} aborted for 0, rejected (not this one)`,
+  ])
+})
 
 test("a workflow is looked at, relieved, resolved and killed", async () => {
   const { stepId, run, look } = await fresh()

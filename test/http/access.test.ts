@@ -7,7 +7,17 @@ import type { Rule } from "../../src/adapters/http/api/Access.ts"
 import type { Scope } from "../../src/adapters/http/auth/Keys.ts"
 import { routes } from "../../src/adapters/http/routes.ts"
 import type { OperationId } from "../../src/adapters/http/server/operations.ts"
-import { type CallOptions, claim, type Entered, offer, openServer, propose, root, type Server } from "./fixtures.ts"
+import {
+  type CallOptions,
+  checkedTeam,
+  claim,
+  type Entered,
+  offer,
+  openServer,
+  propose,
+  root,
+  type Server,
+} from "./fixtures.ts"
 
 interface Scene {
   readonly server: Server
@@ -17,6 +27,8 @@ interface Scene {
   readonly held: string
   readonly open: string
   readonly step: string
+  /** It awaits approval. */
+  readonly asked: string
   readonly kill: string
   /** Of another workflow. */
   readonly stranger: Entered
@@ -72,6 +84,8 @@ const rows: { readonly [I in OperationId]: (scene: Scene) => Row } = {
     path: `/workflows/w1/steps/${step}/resolve`,
     body: { outcome: "aborted", reason: "x" },
   }),
+  approveStep: ({ asked }) => ({ path: `/workflows/w1/steps/${asked}/approve`, body: {} }),
+  rejectStep: ({ asked }) => ({ path: `/workflows/w1/steps/${asked}/reject`, body: { reason: "x" } }),
   raiseLimits: () => ({ path: "/workflows/w1/limits", body: { max_cost: 500 } }),
   healthz: () => ({ path: "/healthz" }),
   readyz: () => ({ path: "/readyz" }),
@@ -95,13 +109,14 @@ const looksAtTokens: ReadonlySet<Rule> = new Set(["act", "look", "watch", "settl
 
 const scene = async (): Promise<Scene> => {
   const server = await openServer()
-  const lead = await root(server)
+  const lead = await root(server, "w1", {}, {}, checkedTeam)
   const [held, open, doomed] = [await offer(server, lead), await offer(server, lead), await offer(server, lead)]
   const dev = await claim(server, lead, held)
   const victim = await claim(server, lead, doomed)
   const { body } = await server.call("POST", `/sessions/${victim.id}/kill`, { body: { scope: "session", reason: "x" } })
   const step = await propose(server, lead)
-  return { server, lead, dev, held, open, step, kill: body.kill_id, stranger: await root(server, "w2") }
+  const asked = await propose(server, lead, { tool: "deploy" })
+  return { server, lead, dev, held, open, step, asked, kill: body.kill_id, stranger: await root(server, "w2") }
 }
 
 /** All that can be seen of the tenant. */

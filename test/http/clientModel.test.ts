@@ -1,5 +1,5 @@
 /**
- * The contract over HTTP: every answer and refusal that a remote client gets is the model's, and I1 to I12 hold over what is left
+ * The contract over HTTP: every answer and refusal that a remote client gets is the model's, and I1 to I13 hold over what is left
  * behind, with two servers on one Postgres where each call goes to either.
  *
  * The servers are in this process, so that their clock stands until the sequence moves it. What is seen after a command is asked
@@ -139,7 +139,7 @@ const eitherServer = (url: string): StoreFactory => ({
 const compiling = definitions.filter((definition) => fromArtifact(artifactOf(definition)).ok)
 
 describe.skipIf(postgresUrl === undefined)("the contract over HTTP", () => {
-  it("is answered, refused and shown as the model does (I1 to I12)", { timeout: 600_000 }, async () => {
+  it("is answered, refused and shown as the model does (I1 to I13)", { timeout: 600_000 }, async () => {
     const factory = runtimeSut(eitherServer(postgresUrl ?? ""), 3)
     const statistics = new Statistics()
     await fc.assert(

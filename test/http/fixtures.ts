@@ -22,6 +22,16 @@ resources:
 limits: { max_cost: 100, max_steps: 100 }
 `
 
+/** The same team; a person approves what its lead deploys. */
+export const checkedTeam = {
+  workflow_yaml: teamYaml.replace("name: lead,", "name: lead, session_contract: lead/session.yaml,"),
+  files: {
+    "lead/session.yaml": 'schema_version: "1.0"\nagent: lead\n',
+    "lead/deploy.yaml":
+      "tool: deploy\nside_effect: write\nresources: [{ name: line, key: a }]\ncheckpoint: { timeout: 30m }\n",
+  },
+}
+
 export const prefix = "/api/v1/replay"
 
 export interface Answer {
@@ -123,13 +133,14 @@ export const root = async (
   workflowId = "w1",
   more: object = {},
   call: CallOptions = {},
+  definition: unknown = teamYaml,
 ): Promise<Entered> =>
   enteredOf(
     await server.call("POST", "/sessions", {
       ...call,
       body: {
         agent: "planner",
-        workflow: { type: "root", workflow_id: workflowId, role: "lead", definition: teamYaml },
+        workflow: { type: "root", workflow_id: workflowId, role: "lead", definition },
         ...more,
       },
     }),

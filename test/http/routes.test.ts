@@ -7,7 +7,18 @@ import { HttpApi } from "effect/http-api"
 import { describe, expect, test } from "vitest"
 import { Api } from "../../src/adapters/http/api/Api.ts"
 import { match } from "../../src/adapters/http/routes.ts"
-import { type Answer, claim, commit, offer, openServer, propose, root, type Server, teamYaml } from "./fixtures.ts"
+import {
+  type Answer,
+  checkedTeam,
+  claim,
+  commit,
+  offer,
+  openServer,
+  propose,
+  root,
+  type Server,
+  teamYaml,
+} from "./fixtures.ts"
 
 /** By operation and status. */
 const schemas = new Map<string, Schema.Constraint>()
@@ -358,6 +369,19 @@ describe("the routes of a workflow", () => {
     const killed = await post(server, "/workflows/w1/kill", { reason: "done with it" })
     expect(killed.body).toMatchObject({ scope: "workflow", session_id: null, state: "quiescent", sessions: [lead.id] })
     expect((await get(server, "/workflows/w1")).body.status).toBe("killed")
+  })
+
+  test("an operator approves a step, and rejects another", async () => {
+    const server = await openServer()
+    const lead = await root(server, "w1", {}, {}, checkedTeam)
+    const [one, two] = [
+      await propose(server, lead, { tool: "deploy" }),
+      await propose(server, lead, { tool: "deploy" }),
+    ]
+    const approved = await post(server, `/workflows/w1/steps/${one}/approve`, { reason: "reviewed" })
+    expect(approved.body).toEqual({ step_id: one, status: "admitted", seq: 4 })
+    const rejected = await post(server, `/workflows/w1/steps/${two}/reject`, {})
+    expect(rejected.body).toEqual({ step_id: two, status: "aborted", seq: 5 })
   })
 
   test("max_duration is raised with a duration or milliseconds", async () => {

@@ -12,7 +12,14 @@ import type { Decision, NewIds } from "../../src/machines/decide/context.ts"
 import { isDue } from "../../src/machines/decide/deadlines.ts"
 import { decide, decideBirth } from "../../src/machines/decide/index.ts"
 import { needs, needsAlso } from "../../src/machines/decide/needs.ts"
-import { type Definition, type Edge, type Limits, noLimits, type Resource } from "../../src/machines/definition.ts"
+import {
+  type Definition,
+  type Edge,
+  type Limits,
+  noLimits,
+  type Resource,
+  type ToolContract,
+} from "../../src/machines/definition.ts"
 import type { JournalEvent } from "../../src/machines/events.ts"
 import { birth, evolve } from "../../src/machines/evolve/index.ts"
 import { type ResourceRef, Tenant, WorkflowId } from "../../src/machines/ids.ts"
@@ -31,6 +38,8 @@ export const team = (
     readonly devLimits?: Partial<Limits>
     readonly edge?: Partial<Edge>
     readonly resources?: ReadonlyArray<Resource>
+    /** Contracts of the dev. */
+    readonly tools?: ReadonlyArray<ToolContract>
   } = {},
 ): Definition => {
   const role = (name: string, limits: Partial<Limits> = {}) => ({
@@ -44,7 +53,7 @@ export const team = (
   return {
     schemaVersion: "1.0",
     workflow: "team",
-    roles: [role("lead"), role("dev", more.devLimits)],
+    roles: [role("lead"), { ...role("dev", more.devLimits), tools: more.tools ?? [] }],
     handoffs: ["lead", "dev"].map((from) => ({
       from,
       to: "dev",

@@ -39,6 +39,7 @@ export class Walk {
   readonly #store = makeMemoryStore()
   #ids = 0
   #ended: Array<string> = []
+  #resolved: Array<string> = []
   now = 1000
   state: State
 
@@ -91,6 +92,7 @@ export class Walk {
     const archive = {
       ...first,
       kills: new Map([...first.kills, ...second.kills]),
+      sessions: new Map([...first.sessions, ...second.sessions]),
       handoffs: new Map([...first.handoffs, ...second.handoffs]),
     }
     return { command, facts: this.facts(archive, command._tag === "tick" ? "system" : "test") }
@@ -114,6 +116,7 @@ export class Walk {
     for (const row of rows) {
       if (row._tag === "sessionEnded") this.#ended.push(row.sessionId)
       if (row._tag === "sessionsKilled") this.#ended.push(...row.sessions)
+      if (row._tag === "stepResolved") this.#resolved.push(row.row.stepId)
     }
     const entries = [{ seq: this.#entries + 1, text: "", hash: "" }]
     this.#store.append({ tenant, workflowId, expectedSeq: this.#entries, entries, projections: rows })
@@ -152,6 +155,8 @@ export class Walk {
       withdraw: 2,
       kill: 2.5,
       resolveStep: 2,
+      approveStep: step?.status === "awaiting_approval" ? 8 : 0.5,
+      rejectStep: step?.status === "awaiting_approval" ? 3 : 0.5,
       raiseLimits: 2,
       attach: 1,
     })
@@ -232,6 +237,9 @@ export class Walk {
           outcome: random.chance(50) ? "committed" : "aborted",
           reason: "r",
         }
+      case "approveStep":
+      case "rejectStep":
+        return { _tag: tag, workflowId, stepId: step?.stepId ?? random.pick(this.#resolved) ?? "none" }
       case "raiseLimits":
         return {
           _tag: tag,

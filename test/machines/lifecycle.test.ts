@@ -65,6 +65,9 @@ const contract: Readonly<
   step: {
     final: ["committed", "aborted", "late"],
     moves: [
+      "awaiting_approval APPROVE queued",
+      "awaiting_approval REJECT aborted",
+      "awaiting_approval ABORT aborted",
       "queued ADMIT admitted",
       "queued ABORT aborted",
       "admitted COMMIT committed",
@@ -124,8 +127,16 @@ describe("a refusal", () => {
     },
   )
 
+  const decisions = ["APPROVE", "REJECT"] as const
+  it.each(stepLifecycle.states.flatMap((state) => decisions.map((event) => [state, event] as const)))(
+    "of a step that is %s has a code for %s, or the event is allowed",
+    (state, event) => {
+      expect(stepLifecycle.refusal(state, event) === undefined).toBe(stepLifecycle.next(state, event) !== undefined)
+    },
+  )
+
   const receipts = ["COMMIT", "ABORT", "REPORT_UNKNOWN"] as const
-  const unresolved = ["queued", "admitted", "committed", "aborted", "late"] as const
+  const unresolved = ["awaiting_approval", "queued", "admitted", "committed", "aborted", "late"] as const
   it.each(unresolved.flatMap((state) => receipts.map((event) => [state, event] as const)))(
     "of a step that is %s has a code for %s, or the event is allowed",
     (state, event) => {

@@ -1,5 +1,5 @@
 /**
- * Every system does what the contract says, command by command, and I1 to I12 hold over what it leaves behind.
+ * Every system does what the contract says, command by command, and I1 to I13 hold over what it leaves behind.
  *
  * `HANDRAIL_PROPERTY_RUNS=10` runs ten times as many sequences; `HANDRAIL_PROPERTY_SEED` repeats a seed (and
  * `HANDRAIL_PROPERTY_PATH` fast-check's path to one counterexample).
@@ -14,7 +14,7 @@ import { parameters } from "./parameters.ts"
 import { suts } from "./suts.ts"
 
 describe.each(suts)("the contract on $name", (factory) => {
-  it("answers, refuses and shows what the model does (I1 to I12)", { timeout: 600_000 }, async () => {
+  it("answers, refuses and shows what the model does (I1 to I13)", { timeout: 600_000 }, async () => {
     const statistics = new Statistics()
     await fc.assert(
       fc.asyncProperty(definitions, intentions, async (definition, sequence) => {

@@ -92,7 +92,19 @@ const cases: ReadonlyArray<
     ["steps.resolved"],
     6_000,
   ],
+  [
+    "an approval's time",
+    teamYaml.replace("name: lead,", "name: lead, session_contract: lead/session.yaml,"),
+    (client) => client.propose({ sessionId: "w1-root", ...call({ tool: "deploy" }) }),
+    ["steps.resolved"],
+    31_000,
+  ],
 ]
+/** Read beside workflow.yaml where it names a session contract. */
+const files = {
+  "lead/session.yaml": 'schema_version: "1.0"\nagent: lead\n',
+  "lead/deploy.yaml": "tool: deploy\nside_effect: write\ncheckpoint: { timeout: 30s }\n",
+}
 
 describe.each(places)("on %s", (_, makePlace) => {
   it.each(cases)(
@@ -101,7 +113,7 @@ describe.each(places)("on %s", (_, makePlace) => {
       const place = placed(makePlace)
       const clock = new VirtualClock()
       const first = await opened(place.layer(), { clock })
-      await createRoot(first.client, "w1", yaml)
+      await createRoot(first.client, "w1", yaml.includes("session_contract") ? { workflowYaml: yaml, files } : yaml)
       await prepare(first.client)
       expect(await fired(first)).toEqual([])
       await first.client.close()

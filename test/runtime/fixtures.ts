@@ -1,6 +1,7 @@
 /** A small team for the tests of the runtime, and short ways to say what they do all the time. */
 import { onTestFinished } from "vitest"
 import type { Code } from "../../src/machines/refusals.ts"
+import type { DefinitionInput } from "../../src/runtime/Client.ts"
 import type { EmbeddedClient } from "../../src/runtime/EmbeddedClient.ts"
 import { WorkflowError } from "../../src/runtime/errors.ts"
 import { type Opened, openRuntime, type Place } from "./open.ts"
@@ -35,7 +36,7 @@ export const opened = async (...args: Parameters<typeof openRuntime>): Promise<O
   return it
 }
 
-export const createRoot = (client: EmbeddedClient, workflowId = "w1", definition = teamYaml) =>
+export const createRoot = (client: EmbeddedClient, workflowId = "w1", definition: DefinitionInput = teamYaml) =>
   client.createRoot({ workflowId, role: "lead", agent: "lead", sessionId: `${workflowId}-root`, definition })
 
 export const call = (more: object = {}) => ({ calls: [{ tool: "work", estimatedCost: 1, ...more }] })

@@ -47,6 +47,8 @@ const full: Readonly<Record<string, Record<string, unknown>>> = {
   reclaim: { ...handoff, sessionId: "s_1", reason: "slow" },
   withdraw: { ...handoff, sessionId: "s_1", reason: "slow" },
   kill: { workflowId: "wf", scope: "subtree", sessionId: "s_1", expectedVersion: 1, reason: "stop" },
+  approveStep: { workflowId: "wf", stepId: "st_1", reason: "reviewed" },
+  rejectStep: { workflowId: "wf", stepId: "st_1" },
   resolveStep: { workflowId: "wf", stepId: "st_1", outcome: "aborted", actualCost: 2, actualTokens: 1, reason: "seen" },
   raiseLimits: { workflowId: "wf", role: "r", limits: { maxCost: 2.5, maxSteps: 4 } },
   tick: { workflowId: "wf" },

@@ -37,7 +37,7 @@ export const stepMachine = setup({
   types: { events: {} as { readonly type: StepEvent }, meta: {} as StepMeta },
 }).createMachine({
   id: "step",
-  initial: "queued",
+  initial: "awaiting_approval",
   states: {
     awaiting_approval: {
       on: { APPROVE: "queued", REJECT: "aborted", ABORT: "aborted" },

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Answers } from "../../machines/answers.ts"
 import type { InputOf } from "../../machines/commands.ts"
 import type { Definition } from "../../machines/definition.ts"
-import type { Fence } from "../../machines/ids.ts"
+import type { Fence, ResourceRef } from "../../machines/ids.ts"
 import type { Board, Ticket } from "./Board.ts"
 import type { Calls, Patience, Reply } from "./Calls.ts"
 import type { Chance } from "./Chance.ts"
@@ -118,8 +118,15 @@ export class Agent {
     }
   }
 
+  /** Mostly of the one kind that can be owned. */
+  #releasable(): ResourceRef {
+    const { definition, chance } = this.#o
+    const ownable = definition.resources.filter(({ mode }) => mode === "single_writer")
+    const resources = chance.chance(0.8) ? ownable : definition.resources
+    return chance.pick(resourceRefs({ definition: { ...definition, resources }, chance }, 1)) ?? unknown
+  }
+
   #do(held: Held, action: Action): Effect.Effect<void> {
-    const { chance } = this.#o
     switch (action) {
       case "offer":
         return this.#offer(held)
@@ -132,9 +139,7 @@ export class Agent {
       case "heartbeat":
         return Effect.asVoid(this.#own(held, "heartbeat", {}))
       case "release":
-        return Effect.asVoid(
-          this.#own(held, "release", { resources: [chance.pick(resourceRefs(this.#o, 1)) ?? unknown] }),
-        )
+        return Effect.asVoid(this.#own(held, "release", { resources: [this.#releasable()] }))
       case "complete":
         return this.#end(held, "complete", { result: { by: this.#o.name } })
       case "fail":

@@ -102,14 +102,14 @@ const contract = (chance: Chance): ToolContract => ({
   rest: {},
 })
 
-/** A third of the contracts ask for a person, who has a few seconds for it, or a day. */
+/** Of ten contracts three ask for a person, who has up to three seconds for it, or a day. */
 const withCheckpoints = (definition: Definition, chance: Chance): Definition => ({
   ...definition,
   roles: definition.roles.map((one) => ({
     ...one,
     tools: one.tools.map((tool) => {
-      const timeout = `${chance.between(800, 5000)}ms`
-      if (!chance.chance(0.35)) return tool
+      const timeout = `${chance.between(300, 3000)}ms`
+      if (!chance.chance(0.3)) return tool
       return { ...tool, rest: { checkpoint: chance.chance(0.8) ? { timeout } : true } }
     }),
   })),

@@ -16,7 +16,7 @@ describe(`seeds 1 to ${seeds}`, () => {
     swept = await sweep({ from: 1, count: seeds })
   }, 180_000)
 
-  test("hold (I1 to I12, order, durability, liveness)", async () => {
+  test("hold (I1 to I13, order, durability, liveness)", async () => {
     const { failure } = swept
     if (failure === null) return expect(swept.runs).toBe(seeds)
     const shrunk = await shrink({ seed: failure.seed }, { runs: 100 })
