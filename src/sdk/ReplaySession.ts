@@ -22,9 +22,12 @@ import type { DefinitionInput, WorkflowView } from "../runtime/Client.ts"
 import { fail } from "../runtime/errors.ts"
 import type { Contracts } from "./contracts.ts"
 import { ReplayConfigError, ReplayContractError } from "./errors.ts"
+import type { Authority } from "./governor/Authority.ts"
 import type { Decision } from "./governor/Decision.ts"
+import { LocalAuthority } from "./governor/LocalAuthority.ts"
 import { makeRulebook, Pipeline } from "./governor/Pipeline.ts"
 import type { Governor } from "./governor/Turn.ts"
+import { WorkflowAuthority } from "./governor/WorkflowAuthority.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { type HandoffOutcome, mayEndHandoff, outcomeOfHandoff } from "./handoffs.ts"
 import type { Life } from "./Life.ts"
@@ -72,17 +75,21 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     this.#role = inWorkflow?.workflow.role
     this.#workflowId = inWorkflow?.workflow.workflowId
     const rulebook = makeRulebook(settings, contracts)
-    this.#link =
-      inWorkflow === undefined
-        ? undefined
-        : new SessionLink(settings.agent, inWorkflow, definition, {
-            onPast: rulebook.isStateful
-              ? (bodies, id) => bodies.forEach((body) => rulebook.remember(body, id))
-              : undefined,
-            onOpen: (opened) => this.#keepLease(opened, inWorkflow.autoHeartbeat),
-            onEvent: (body, id) => rulebook.follow(body, id),
-          })
-    this.#pipeline = new Pipeline(settings, tools, contracts, rulebook, this.#link)
+    let authority: Authority = new LocalAuthority()
+    if (inWorkflow !== undefined) {
+      const link = new SessionLink(settings.agent, inWorkflow, definition, {
+        onPast: rulebook.isStateful ? (bodies, id) => bodies.forEach((body) => rulebook.remember(body, id)) : undefined,
+        onOpen: (opened) => this.#keepLease(opened, inWorkflow.autoHeartbeat),
+        onEvent: (body, id) => {
+          rulebook.follow(body, id)
+          workflow.follow(body, id)
+        },
+      })
+      const workflow = new WorkflowAuthority(link)
+      this.#link = link
+      authority = workflow
+    }
+    this.#pipeline = new Pipeline(settings, tools, contracts, rulebook, authority)
     this.client = governed(client, this.#pipeline.governor, settings)
     this.tools = this.#governed(tools)
     this.#obey(settings.signal)

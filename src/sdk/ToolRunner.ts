@@ -15,7 +15,7 @@ import type { Authority, Receipt, RefusedReceipt, Step } from "./governor/Author
 import type { Guard } from "./governor/Guard.ts"
 import type { ToolSide } from "./governor/ModelGovernor.ts"
 import type { Rulebook, StepEnd } from "./governor/Rulebook.ts"
-import { Steps } from "./governor/Steps.ts"
+import { Steps, type WaitingStep } from "./governor/Steps.ts"
 import { limits } from "./limits.ts"
 import { type StepOutcome, withOutcome } from "./StepOutcome.ts"
 import type { Settlement, Tool, ToolContext, Tools } from "./Tools.ts"
@@ -50,14 +50,33 @@ export class ToolRunner implements ToolSide {
   /** Admitted calls of model turns that nobody has run yet. */
   readonly #waiting = new Steps()
   readonly #running = new Set<Promise<unknown>>()
+  /** Tools that bring their function with each call. */
+  readonly #adopted = new Set<string>()
 
   constructor(parts: ToolRunnerParts) {
     this.#parts = parts
+    const { life } = parts.authority
+    // What nobody has begun had no effect, and says so: the kill need not wait for it.
+    life.onEnd(() => {
+      if (life.isKilled) void this.abandon()
+    })
   }
 
   /** Runs a tool. With the id of a model's call it is that call; without, one that waits for these arguments, or a new one. */
   call(name: string, args: unknown, callId?: string): Promise<unknown> {
-    const call = this.#govern(name, args, callId)
+    return this.#tracked(this.#govern(name, this.#parts.tools[name], args, callId))
+  }
+
+  /**
+   * Takes a tool over that is not among the session's own, as those of an agents' framework are: its function comes with each
+   * call. Its admitted calls wait for that from now on, as those of the session's own tools do.
+   */
+  adopt(name: string): (args: unknown, run: Tool, callId?: string) => Promise<unknown> {
+    this.#adopted.add(name)
+    return (args, run, callId) => this.#tracked(this.#govern(name, run, args, callId))
+  }
+
+  #tracked(call: Promise<unknown>): Promise<unknown> {
     this.#running.add(call)
     const forget = (): void => {
       this.#running.delete(call)
@@ -68,11 +87,24 @@ export class ToolRunner implements ToolSide {
 
   readonly runs = (tool: string): boolean => Object.hasOwn(this.#parts.tools, tool)
 
-  readonly admitted: ToolSide["admitted"] = async (callId, input, { step, isGuarded }) => {
-    // The agent's own code runs it as soon as it sees the call, so it sees the call when its turn has come.
-    const mustWait = step.status !== "admitted" && !this.runs(step.tool)
-    const ready: Step = mustWait ? { ...step, status: "admitted", fences: await this.#turn(step) } : step
-    this.#waiting.add({ callId, step: ready, input, isGuarded })
+  /** Whether the tool runs here and nowhere else: it is the session's own, or was adopted. */
+  readonly owns = (tool: string): boolean => this.runs(tool) || this.#adopted.has(tool)
+
+  readonly admitted: ToolSide["admitted"] = async (calls) => {
+    for (const call of calls) this.#waiting.add(call)
+    try {
+      for (const call of calls) {
+        const { step } = call
+        // The agent's own code runs it as soon as it sees the call, so it sees the call when its turn has come.
+        if (step.status === "admitted" || this.owns(step.tool)) continue
+        this.#waiting.add({ ...call, step: { ...step, status: "admitted", fences: await this.#turn(step) } })
+      }
+      // Killed while its calls were admitted: they are orphans that nobody may run.
+      if (calls.length > 0) this.#parts.authority.life.check()
+    } catch (error) {
+      await this.#giveBack(calls.flatMap(({ callId }) => this.#waiting.take(callId) ?? []))
+      throw error
+    }
   }
 
   readonly results: ToolSide["results"] = async (results) => {
@@ -101,7 +133,11 @@ export class ToolRunner implements ToolSide {
 
   /** Gives back what was admitted and never begun: this process will not run it any more. */
   async abandon(): Promise<void> {
-    for (const { step, isGuarded } of this.#waiting.takeAll(this.runs)) {
+    await this.#giveBack(this.#waiting.takeAll(this.owns))
+  }
+
+  async #giveBack(calls: ReadonlyArray<WaitingStep>): Promise<void> {
+    for (const { step, isGuarded } of calls) {
       const { stepId, fences, tool } = step
       await this.#receipt({ stepId, fences, contract: this.#contract(tool), isGuarded }, "aborted", noReport, false)
     }
@@ -112,13 +148,17 @@ export class ToolRunner implements ToolSide {
     await Promise.allSettled(this.#running)
   }
 
-  async #govern(name: string, args: unknown, callId: string | undefined): Promise<unknown> {
-    const { authority, tools } = this.#parts
+  async #govern(
+    name: string,
+    tool: Tool | undefined,
+    args: unknown,
+    callId: string | undefined,
+  ): Promise<unknown> {
+    const { authority } = this.#parts
     authority.life.check()
-    const tool = tools[name]
     if (tool === undefined) throw new Error(`there is no tool ${name}`)
     const input = copied(name, args)
-    const found = callId === undefined ? this.#waiting.takeEqual(name, input) : this.#waiting.take(callId)
+    const found = callId === undefined ? this.#waiting.takeEqual(name, input) : await this.#taken(callId, name, input)
     const waiting = found ?? (await this.#asked(name, input))
     const step = await this.#runnable(waiting)
     // It was killed on the way: the step is an orphan that certainly had no effect.
@@ -127,6 +167,18 @@ export class ToolRunner implements ToolSide {
       throw authority.life.why()
     }
     return this.#run(step, tool, input)
+  }
+
+  /**
+   * The model's call of this id. What reached its tool may be other than what was admitted, as where a program mends a call that a
+   * model wrote badly: that is given back, and asked for anew.
+   */
+  async #taken(callId: string, tool: string, input: unknown): Promise<WaitingStep | undefined> {
+    const found = this.#waiting.take(callId)
+    if (found === undefined) return undefined
+    if (found.step.tool === tool && this.#parts.admissions.covers({ tool, input: found.input }, input)) return found
+    await this.#giveBack([found])
+    return undefined
   }
 
   /** A call that no model asked for. */
@@ -151,9 +203,10 @@ export class ToolRunner implements ToolSide {
   }
 
   /** Waits for a step's turn, and gives the step back where nobody waits for it any more. */
-  async #turn({ stepId, tool }: Step): Promise<ReadonlyArray<Fence>> {
+  async #turn(waiting: Step): Promise<ReadonlyArray<Fence>> {
+    const { stepId, tool } = waiting
     try {
-      return await this.#parts.authority.turnOf(stepId)
+      return await this.#parts.authority.turnOf(waiting)
     } catch (error) {
       const step = { stepId, fences: [], contract: this.#contract(tool), isGuarded: true }
       // Nothing of it ran. A kill has aborted it already.

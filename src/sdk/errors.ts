@@ -31,6 +31,7 @@ export class ReplayConfigError extends Error {
  * - `invalid_arguments`: the arguments are not data that can be copied, or the model wrote no JSON.
  * - `invalid_resource_key`: the contract takes the key of a resource from the arguments, and there is no id there.
  * - `price_unknown`: a cost is limited, and `prices` does not say what the model costs.
+ * - `approval_rejected`: a person, or nobody in time, approved a call whose contract has a checkpoint.
  * - `ungoverned_endpoint`: the client's endpoint can make tool calls past the contracts.
  */
 export type ContractFailureCode =
@@ -40,6 +41,7 @@ export type ContractFailureCode =
   | "invalid_arguments"
   | "invalid_resource_key"
   | "price_unknown"
+  | "approval_rejected"
   | "ungoverned_endpoint"
 
 export interface ContractFailure {

@@ -24,7 +24,10 @@ export function replay<C extends object | null, T extends Tools>(
   options: ReplayOptions<T> & { readonly tools: T },
 ): ReplaySession<T, C>
 /** Without tools of its own: the agent runs the calls that its model makes, and tells the model what came of them. */
-export function replay<C extends object | null>(client: C, options: ReplayOptions<NoTools>): ReplaySession<NoTools, C>
+export function replay<C extends object | null>(
+  client: C,
+  options: Omit<ReplayOptions, "tools"> & { readonly tools?: undefined },
+): ReplaySession<NoTools, C>
 export function replay<C extends object | null, T extends Tools>(
   client: C,
   options: ReplayOptions<T>,

@@ -289,10 +289,10 @@ test("wrong options do not compile", () => {
     replay(null, { agent: "lead", contracts, tools: { look: 1 } }),
     // @ts-expect-error no agent
     replay(null, { contracts }),
-    // @ts-expect-error a child needs its handoff
     replay(null, {
       agent: "a",
       contracts,
+      // @ts-expect-error a child needs its handoff
       workflow: { type: "child", workflowId: "w", role: "r", parentSessionId: "p" },
     }),
     // @ts-expect-error a gate that there is not

@@ -101,6 +101,17 @@ export class Admissions {
     return this.#serial.run(() => this.#admit(turn))
   }
 
+  /**
+   * Whether the admission of a call holds for other arguments too, such as those that a schema has made of the model's: they
+   * break no rule that looks into arguments, and take the same resources.
+   */
+  covers({ tool, input }: Pick<AskedCall, "tool" | "input">, other: unknown): boolean {
+    if (this.#settings.mode !== "enforce" || jsonEquals(input, other)) return true
+    const before = this.#bound(tool, input)
+    const after = this.#bound(tool, other)
+    return jsonEquals(before, after) && !("code" in after) && this.#rulebook.allowsArguments(tool, other)
+  }
+
   /** Settles what a call has cost that came to nothing, and gives its reservation back. Never rejects. */
   async settle(spending: Spending | undefined, preparedId: string | undefined): Promise<void> {
     if (spending === undefined && preparedId === undefined) return

@@ -60,16 +60,17 @@ export interface RefusedReceipt {
 
 export interface Authority {
   readonly life: Life
-  /** Whether a person can be asked to approve a call. */
-  readonly canApprove: boolean
   /** Opens the session, once. */
   ready(): Promise<void>
   /** Reserves the estimate of a model call before money is spent. */
   reserve(estimate: Estimate): Promise<Reserved>
   /** Also sends what has no call in it when the session has ended: what was spent is spent. */
   propose(proposal: Proposal): Promise<ReadonlyArray<Step>>
-  /** Waits until a step may run, and answers with the tokens of its admission. Rejects where it never will. */
-  turnOf(stepId: string): Promise<ReadonlyArray<Fence>>
+  /**
+   * Waits until a step may run, and answers with the tokens of its admission. Rejects where it never will: with a
+   * `ReplayContractError` where a person said no.
+   */
+  turnOf(step: Step): Promise<ReadonlyArray<Fence>>
   /** Says what became of steps, in one command; undefined where that was accepted. Never rejects. */
   receipt(receipts: ReadonlyArray<Receipt>): Promise<RefusedReceipt | undefined>
   /** The session ends itself, for good. */

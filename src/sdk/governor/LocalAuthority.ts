@@ -11,7 +11,6 @@ const unlimited: Reserved = { preparedId: undefined, remaining: { cost: null, to
 
 export class LocalAuthority implements Authority {
   readonly life = new Life()
-  readonly canApprove = false
   readonly #name = `local-${randomUUID()}`
   #steps = 0
 

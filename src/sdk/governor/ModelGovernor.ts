@@ -9,7 +9,7 @@ import { isRefusal, WorkflowError } from "../../runtime/errors.ts"
 import { type ContractFailure, failureText, ReplayContractError } from "../errors.ts"
 import { limits } from "../limits.ts"
 import type { NarrowingFeedback, Settings } from "../options.ts"
-import type { Admission, Admissions, AskedCall } from "./Admission.ts"
+import type { Admission, Admissions, AdmittedStep, AskedCall } from "./Admission.ts"
 import type { Authority, Spending } from "./Authority.ts"
 import type { Guard } from "./Guard.ts"
 import { costOf, estimatedUsage, type PriceList } from "./prices.ts"
@@ -20,10 +20,18 @@ import type { Governor, ModelAnswer, ModelCall, ModelRequest, ModelUsage, ToolRe
 export interface ToolSide {
   /** Whether the session runs the tool itself. */
   readonly runs: (tool: string) => boolean
-  /** Takes an admitted call over: it is run by the session, or its result comes in with a later request. */
-  readonly admitted: (callId: string, input: unknown, step: NonNullable<Admission["steps"][number]>) => Promise<void>
+  /**
+   * Takes the admitted calls of an answer over: they are run by the session, or their results come in with a later request.
+   * Rejects where one of them will never be admitted or the session has ended, and gives all of them back.
+   */
+  readonly admitted: (calls: ReadonlyArray<AdmittedCall>) => Promise<void>
   /** Results of calls that the agent ran with its own code. */
   readonly results: (results: ReadonlyArray<ToolResult>) => Promise<void>
+}
+
+export interface AdmittedCall extends AdmittedStep {
+  readonly callId: string
+  readonly input: unknown
 }
 
 export interface ModelGovernorParts {
@@ -135,7 +143,7 @@ export class ModelGovernor implements Governor {
   }
 
   async #finish({ request, narrowed, preparedId, estimate, refused }: Begun, answer: ModelAnswer): Promise<Verdict> {
-    const { admissions, settings, tools, authority } = this.#parts
+    const { admissions, settings, tools } = this.#parts
     const { provider, model, attempt } = request
     const calls = answer.calls.map(asked)
     // A provider that tells no usage is presumed to have used what was estimated.
@@ -156,13 +164,13 @@ export class ModelGovernor implements Governor {
     if (admission.isRetried) return { removed: nothingSaid, retry: true, feedback: feedbackOf(calls, admission) }
     if (admission.rejection !== undefined) throw admission.rejection
     const removed = new Map<string, string>()
-    for (const [index, call] of calls.entries()) {
+    const stay: Array<AdmittedCall> = []
+    for (const [index, { callId, input }] of calls.entries()) {
       const step = admission.steps[index]
-      if (step === undefined) removed.set(call.callId, failureText(admission.failures[index] ?? []))
-      else await tools.admitted(call.callId, call.input, step)
+      if (step === undefined) removed.set(callId, failureText(admission.failures[index] ?? []))
+      else stay.push({ ...step, callId, input })
     }
-    // Killed while its calls were admitted: they are orphans that nobody may run.
-    if (calls.length > 0) authority.life.check()
+    await tools.admitted(stay)
     return { removed, retry: false, feedback: nothingSaid }
   }
 

@@ -1,19 +1,16 @@
 /** The parts of a session's governance, put together: who admits, what is allowed, what was decided, and what runs. */
 import type { Contracts } from "../contracts.ts"
 import type { Settings } from "../options.ts"
-import type { SessionLink } from "../SessionLink.ts"
 import { ToolRunner } from "../ToolRunner.ts"
 import type { Tools } from "../Tools.ts"
 import { Admissions } from "./Admission.ts"
 import type { Authority } from "./Authority.ts"
 import { DecisionLog } from "./DecisionLog.ts"
 import { Guard } from "./Guard.ts"
-import { LocalAuthority } from "./LocalAuthority.ts"
 import { ModelGovernor } from "./ModelGovernor.ts"
 import { PriceList } from "./prices.ts"
 import { Rulebook } from "./Rulebook.ts"
 import type { Governor } from "./Turn.ts"
-import { WorkflowAuthority } from "./WorkflowAuthority.ts"
 
 export const makeRulebook = (settings: Settings, { rules }: Contracts): Rulebook => {
   const { agent, inWorkflow, policy, unmatchedPolicy } = settings
@@ -38,16 +35,9 @@ export class Pipeline {
   readonly runner: ToolRunner
   readonly governor: Governor
 
-  constructor(
-    settings: Settings,
-    tools: Tools,
-    contracts: Contracts,
-    rulebook: Rulebook,
-    link: SessionLink | undefined,
-  ) {
+  constructor(settings: Settings, tools: Tools, contracts: Contracts, rulebook: Rulebook, authority: Authority) {
     const { mode, agent, principal = null, environment = null } = settings
     const contractOf = (tool: string) => contracts.tools.get(tool)
-    const authority = link === undefined ? new LocalAuthority() : new WorkflowAuthority(link)
     const guard = new Guard(settings.inWorkflow?.unguardedCalls ?? 0)
     const log = new DecisionLog(settings.onDecision)
     const settingsOfAdmission = { mode, agent, principal, environment, contractOf }

@@ -125,6 +125,13 @@ export class Rulebook {
     return failures
   }
 
+  /** Whether arguments pass the rules that look into them. Nothing is remembered. */
+  allowsArguments(tool: string, args: unknown): boolean {
+    const [verdict] = judge(this.#rules, this.#state, [{ tool, arguments: args }], this.#options.judging)
+    const isAllowed = verdict === undefined || verdict.allowed
+    return isAllowed || verdict.failures.every(({ code }) => code !== "invariant_failed")
+  }
+
   /** A call became a step that this process will report. */
   admitted(stepId: string, tool: string): void {
     if (!this.isStateful) return

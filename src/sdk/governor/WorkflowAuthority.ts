@@ -2,9 +2,12 @@
  * The authority inside a workflow: its control plane, over the session's link.
  */
 import type { ResolvedStep } from "../../machines/answers.ts"
+import type { EventBody } from "../../machines/events.ts"
 import type { Fence } from "../../machines/ids.ts"
 import { fail, isRefusal, WorkflowError } from "../../runtime/errors.ts"
+import { ReplayContractError } from "../errors.ts"
 import type { Life } from "../Life.ts"
+import { limits } from "../limits.ts"
 import type { SessionLink } from "../SessionLink.ts"
 import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Step } from "./Authority.ts"
 
@@ -12,8 +15,9 @@ import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, 
 const aboutReservation: ReadonlySet<string> = new Set(["version_mismatch", "prepared_request_invalid"])
 
 export class WorkflowAuthority implements Authority {
-  readonly canApprove = true
   readonly #link: SessionLink
+  /** Steps of this session whose approval was refused, and why: whoever waits for them may ask later. */
+  readonly #rejected = new Map<string, string>()
 
   constructor(link: SessionLink) {
     this.#link = link
@@ -21,6 +25,16 @@ export class WorkflowAuthority implements Authority {
 
   get life(): Life {
     return this.#link.life
+  }
+
+  /** Something that happened to the session. */
+  follow(body: EventBody, sessionId: string): void {
+    if (body._tag !== "steps.resolved" || body.rejected !== true || body.sessionId !== sessionId) return
+    for (const { stepId } of body.steps) {
+      const [oldest] = this.#rejected.keys()
+      if (this.#rejected.size >= limits.waitingSteps && oldest !== undefined) this.#rejected.delete(oldest)
+      this.#rejected.set(stepId, body.reason ?? "")
+    }
   }
 
   async ready(): Promise<void> {
@@ -51,7 +65,7 @@ export class WorkflowAuthority implements Authority {
     }
   }
 
-  turnOf(stepId: string): Promise<ReadonlyArray<Fence>> {
+  turnOf({ stepId, tool }: Step): Promise<ReadonlyArray<Fence>> {
     return this.#link.wait(
       (body) =>
         ("admitted" in body && body.admitted?.some((admission) => admission.stepId === stepId) === true) ||
@@ -64,6 +78,8 @@ export class WorkflowAuthority implements Authority {
           this.#link.killed(view)
           throw this.life.why()
         }
+        const rejected = this.#rejected.get(stepId)
+        if (rejected !== undefined) throw notApproved(tool, rejected)
         if (step === undefined)
           throw fail("step_already_resolved", `Step ${stepId} was resolved before its turn came.`, { stepId })
         return step.status === "admitted" ? step.fences : undefined
@@ -102,4 +118,9 @@ export class WorkflowAuthority implements Authority {
     }
     return this.#link.settle((session, options) => session.propose(proposal, options))
   }
+}
+
+const notApproved = (tool: string, reason: string): ReplayContractError => {
+  const detail = reason === "approval_timeout" ? "nobody approved it in time." : `its approval was refused: ${reason}.`
+  return new ReplayContractError([{ tool, path: null, operator: "checkpoint", code: "approval_rejected", detail }])
 }

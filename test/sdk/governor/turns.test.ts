@@ -1,6 +1,6 @@
 /** The turns of a model in a workflow: gates, modes, feedback, narrowing, breakers, outages, and coming back after a crash. */
 import { describe, expect, test } from "vitest"
-import { makeMemoryStore, ReplayContractError, ReplayKillError, WorkflowError } from "../../../src/index.ts"
+import { makeMemoryStore, ReplayContractError, ReplayKillError, replay, WorkflowError } from "../../../src/index.ts"
 import { errorOf, governance, happened, lead, openRuntime, resolutions, workflowYaml } from "../fixtures.ts"
 import { flaky } from "../flaky.ts"
 import { ask, begin } from "./model.ts"
@@ -371,4 +371,84 @@ cost: { estimate: 1 }
     await agent.complete().catch(() => {})
     await expect.poll(() => agent.phase).toBe("check")
   })
+})
+
+describe("a call that a person approves", () => {
+  const waiting = async (runtime: Awaited<ReturnType<typeof openRuntime>>, at = 1) => {
+    let seen = 0
+    const event = await happened(runtime, (body) => {
+      const waits = body._tag === "steps.proposed" && body.steps.some(({ status }) => status === "awaiting_approval")
+      if (waits) seen += 1
+      return waits && seen === at
+    })
+    if (event.body._tag !== "steps.proposed") throw new Error("no proposal")
+    return { workflowId: "w1", stepId: event.body.steps[0]?.stepId ?? "" }
+  }
+
+  test("runs once it is approved, and not before", async () => {
+    const runtime = await openRuntime()
+    const ran: Array<string> = []
+    const agent = lead(runtime, governance(unlimited), { launch: () => ran.push("launch") })
+    await ask(agent, { calls: [{ tool: "launch" }] })
+    const launched = agent.tools.launch()
+    const step = await waiting(runtime)
+    expect((await agent.getState()).steps).toMatchObject([{ status: "awaiting_approval" }])
+    expect(ran).toEqual([])
+    await runtime.approveStep({ ...step, reason: "go" }, { operator: "ada" })
+    await launched
+    expect(ran).toEqual(["launch"])
+    expect(agent.decisions.at(-1)).toMatchObject({ calls: [{ verdict: "awaiting_approval" }] })
+  })
+
+  test("never runs where it is refused, also when its tool is called after that", async () => {
+    const runtime = await openRuntime()
+    let ran = false
+    const agent = lead(runtime, governance(unlimited), { launch: () => (ran = true), look: () => 1 })
+    await ask(agent, { calls: [{ tool: "launch" }] })
+    await runtime.rejectStep({ ...(await waiting(runtime)), reason: "not today" })
+    await agent.tools.look()
+    const refused = { failures: [{ code: "approval_rejected", operator: "checkpoint" }] }
+    expect(await errorOf(agent.tools.launch())).toMatchObject(refused)
+    const again = agent.tools.launch()
+    void again.catch(() => {})
+    await runtime.rejectStep({ ...(await waiting(runtime, 2)), reason: "nor tomorrow" })
+    expect(await errorOf(again)).toMatchObject({ message: expect.stringContaining("nor tomorrow"), ...refused })
+    expect(ran).toBe(false)
+    expect(await agent.complete()).toMatchObject({ status: "completed" })
+  })
+
+  test("of the agent's own code reaches it when it is approved, and its answer is given back whole where it is not", async () => {
+    const runtime = await openRuntime()
+    const agent = lead(runtime, governance(unlimited), {})
+    const first = await begin(agent)
+    const answered = first.answer({ calls: [{ tool: "look" }, { tool: "launch" }] })
+    const { stepId } = await waiting(runtime)
+    const view = await agent.getState()
+    const held = view.steps.find(({ status }) => status === "awaiting_approval")
+    expect(stepId).not.toBe("")
+    await runtime.rejectStep({ workflowId: "w1", stepId: held?.stepId ?? "", reason: "no" })
+    expect(await errorOf(answered)).toMatchObject({ failures: [{ tool: "launch", code: "approval_rejected" }] })
+    expect(await resolutions(runtime)).toEqual(["launch aborted", "look aborted"])
+    expect((await agent.getState()).steps).toEqual([])
+  })
+
+  test("can't be asked for outside of a workflow", async () => {
+    const contracts = {
+      "session.yaml": session(""),
+      "launch.yaml": "tool: launch\nside_effect: write\ncheckpoint: true\n",
+    }
+    const agent = replay(null, { agent: "lead", contracts, tools: { launch: () => 1 } })
+    expect(await errorOf(agent.tools.launch())).toMatchObject({ failures: [{ code: "approval_unavailable" }] })
+  })
+})
+
+test("what nobody began when its session is killed is given back, so that the kill comes to rest", async () => {
+  const runtime = await openRuntime()
+  const agent = lead(runtime, governance(unlimited), { look: () => 1, post: () => 1 })
+  await ask(agent, { calls: [{ tool: "look" }, { tool: "post" }] })
+  const receipt = await runtime.kill({ sessionId: "root", scope: "session", reason: "enough" })
+  expect(receipt.state).toBe("fenced")
+  await happened(runtime, (body) => body._tag === "steps.resolved" && body.steps.some(() => body.late === true))
+  await expect.poll(async () => (await runtime.getKill("w1", receipt.killId)).state).toBe("quiescent")
+  expect(await resolutions(runtime)).toEqual(["look aborted late", "post aborted late"])
 })
