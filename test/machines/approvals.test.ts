@@ -158,10 +158,12 @@ describe("what may become of it", () => {
     expect(at.events.length).toBe(length)
   })
 
-  test("an approved step has no deadline left", () => {
+  test("an approved step has no deadline left, nor has it one after a restart", () => {
     const at = scene()
     ask(at)
     approve(at)
+    const twin = restoreSnapshot(JSON.parse(JSON.stringify(takeSnapshot(at.state))) as StoredState, at.state.rules)
+    for (const state of [at.state, twin]) expect(state.deadlines.earliest(state)).toBeUndefined()
     at.now += bounds.approvalTimeoutMs
     at.say({ _tag: "attach", sessionId: "dev1" })
     expect(at.steps).toEqual({ step1: "admitted" })

@@ -267,8 +267,8 @@ export const budgetMutants: ReadonlyArray<Mutant> = [
     name: "prepared-request-outdated",
     breaks: "A prepared request is used after its session has moved on.",
     rule: "§5",
-    find: `if (prepared.version !== session.version)`,
-    replace: `if (prepared.version > session.version)`,
+    find: `prepared.version !== session.version)`,
+    replace: `prepared.version > session.version)`,
     checks: [contract, guarded],
   }),
   steps({

@@ -1,5 +1,6 @@
 /** Every mutant, in the order in which they are run. */
 import type { Mutant } from "../Mutant.ts"
+import { approvalMutants } from "./approvals.ts"
 import { budgetMutants } from "./budgets.ts"
 import { contractMutants } from "./contracts.ts"
 import { handoffMutants } from "./handoffs.ts"
@@ -15,6 +16,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...killMutants,
   ...budgetMutants,
   ...resourceMutants,
+  ...approvalMutants,
   ...timeMutants,
   ...runtimeMutants,
   ...storeMutants,

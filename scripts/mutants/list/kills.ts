@@ -147,8 +147,8 @@ export const killMutants: ReadonlyArray<Mutant> = [
     name: "kill-keeps-queued-steps",
     breaks: "A queued step of the dead keeps its place, and everybody behind it waits for ever.",
     rule: "§8, I11",
-    find: `      if (step.status === "queued") aborted.push(step)\n`,
-    replace: "",
+    find: `if (step.status === "queued" || step.status === "awaiting_approval") aborted.push(step)`,
+    replace: `if (step.status === "awaiting_approval") aborted.push(step)`,
     checks: [contract, guarded],
   }),
   cascade({

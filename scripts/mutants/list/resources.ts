@@ -363,8 +363,8 @@ export const resourceMutants: ReadonlyArray<Mutant> = [
     name: "commit-of-the-queued-by-an-operator",
     breaks: "An operator commits a step that never ran.",
     rule: "§5",
-    find: `if (step.status === "queued" && outcome === "committed")`,
-    replace: `if (step.resources.length > 9 && outcome === "committed")`,
+    find: `if (!late && outcome === "committed" && stepLifecycle`,
+    replace: `if (!late && step.resources.length > 9 && stepLifecycle`,
     checks: [contract, guarded],
   }),
   receipts({

@@ -379,7 +379,7 @@ export const runtimeMutants: ReadonlyArray<Mutant> = [
     name: "load-checks-the-snapshot-version",
     breaks: "A snapshot of another version is read as one of this.",
     rule: "§10",
-    find: `if (stored.version !== snapshotVersion)`,
+    find: `if (!(stored.version >= oldestSnapshotVersion && stored.version <= snapshotVersion))`,
     replace: `if (stored.version < 0)`,
     checks: [damage],
   }),
