@@ -79,7 +79,10 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     if (inWorkflow !== undefined) {
       const link = new SessionLink(settings.agent, inWorkflow, definition, {
         onPast: rulebook.isStateful ? (bodies, id) => bodies.forEach((body) => rulebook.remember(body, id)) : undefined,
-        onOpen: (opened) => this.#keepLease(opened, inWorkflow.autoHeartbeat),
+        onOpen: (opened) => {
+          this.#pipeline.runner.resume(opened.unresolved)
+          this.#keepLease(opened, inWorkflow.autoHeartbeat)
+        },
         onEvent: (body, id) => {
           rulebook.follow(body, id)
           workflow.follow(body, id)
@@ -123,7 +126,10 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     return this.#opened("handedOver").session.handedOver
   }
 
-  /** Steps that the session had begun before this process: the agent finds out what became of them, and says so by `receipt`. */
+  /**
+   * Steps that the session had begun before this process: the agent finds out what became of them, and says so by `receipt`. Those
+   * that were not admitted yet, such as one that awaits approval, it need not mind: the same call of the tool takes them up.
+   */
   get unresolved(): ReadonlyArray<UnresolvedStep> {
     return this.#opened("unresolved").unresolved
   }
@@ -207,8 +213,10 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
   }
 
   /** Says what became of steps, such as those in `unresolved`. Governed tools do it themselves. */
-  receipt(...receipts: InputOf<"receipt">["receipts"]): Promise<Receipted> {
-    return this.#workflow.command((session) => session.receipt({ receipts }))
+  async receipt(...receipts: InputOf<"receipt">["receipts"]): Promise<Receipted> {
+    const answer = await this.#workflow.command((session) => session.receipt({ receipts }))
+    this.#pipeline.runner.settled(receipts.map(({ stepId }) => stepId))
+    return answer
   }
 
   /** Renews the claim lease. Happens by itself unless `autoHeartbeat` is false. */

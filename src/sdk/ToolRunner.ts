@@ -6,6 +6,7 @@
  * signal is left behind after a grace, and reports when it does end.
  */
 
+import type { UnresolvedStep } from "../machines/answers.ts"
 import type { ToolContract } from "../machines/definition.ts"
 import { type Fence, toMicros } from "../machines/ids.ts"
 import { ReplayConfigError, ReplayContractError, ToolAborted, ToolTimeoutError } from "./errors.ts"
@@ -49,6 +50,8 @@ export class ToolRunner implements ToolSide {
   readonly #parts: ToolRunnerParts
   /** Admitted calls of model turns that nobody has run yet. */
   readonly #waiting = new Steps()
+  /** Steps that an earlier process of the session asked for and that were not admitted yet. */
+  readonly #resumed = new Steps()
   readonly #running = new Set<Promise<unknown>>()
   /** Tools that bring their function with each call. */
   readonly #adopted = new Set<string>()
@@ -74,6 +77,24 @@ export class ToolRunner implements ToolSide {
   adopt(name: string): (args: unknown, run: Tool, callId?: string) => Promise<unknown> {
     this.#adopted.add(name)
     return (args, run, callId) => this.#tracked(this.#govern(name, run, args, callId))
+  }
+
+  /**
+   * Takes over what an earlier process of the session left behind. What was not admitted never ran: it keeps its place, and a
+   * call of the same tool with the same arguments goes on waiting there.
+   */
+  resume(steps: ReadonlyArray<UnresolvedStep>): void {
+    for (const { stepId, tool, arguments: args, status, fences } of steps) {
+      if (status !== "awaiting_approval" && status !== "queued") continue
+      // The journal keeps null for a call without arguments.
+      const input = args ?? undefined
+      this.#resumed.add({ callId: stepId, step: { stepId, tool, status, fences }, input, isGuarded: true })
+    }
+  }
+
+  /** The agent itself has said what became of these steps. */
+  settled(stepIds: ReadonlyArray<string>): void {
+    for (const stepId of stepIds) this.#resumed.take(stepId)
   }
 
   #tracked(call: Promise<unknown>): Promise<unknown> {
@@ -133,7 +154,7 @@ export class ToolRunner implements ToolSide {
 
   /** Gives back what was admitted and never begun: this process will not run it any more. */
   async abandon(): Promise<void> {
-    await this.#giveBack(this.#waiting.takeAll(this.owns))
+    await this.#giveBack([...this.#waiting.takeAll(this.owns), ...this.#resumed.takeAll(this.owns)])
   }
 
   async #giveBack(calls: ReadonlyArray<WaitingStep>): Promise<void> {
@@ -148,12 +169,7 @@ export class ToolRunner implements ToolSide {
     await Promise.allSettled(this.#running)
   }
 
-  async #govern(
-    name: string,
-    tool: Tool | undefined,
-    args: unknown,
-    callId: string | undefined,
-  ): Promise<unknown> {
+  async #govern(name: string, tool: Tool | undefined, args: unknown, callId: string | undefined): Promise<unknown> {
     const { authority } = this.#parts
     authority.life.check()
     if (tool === undefined) throw new Error(`there is no tool ${name}`)
@@ -181,7 +197,7 @@ export class ToolRunner implements ToolSide {
     return undefined
   }
 
-  /** A call that no model asked for. */
+  /** A call that no model asked for, or one that an earlier process had asked for. */
   async #asked(tool: string, input: unknown): Promise<AdmittedStep> {
     const { authority, admissions, guard } = this.#parts
     try {
@@ -189,6 +205,8 @@ export class ToolRunner implements ToolSide {
     } catch (error) {
       if (!guard.covers(error)) throw error
     }
+    const resumed = this.#resumed.takeEqual(tool, input)
+    if (resumed !== undefined) return resumed
     const { steps, rejection } = await admissions.admit({ ...ofAgent, calls: [{ callId: null, tool, input }] })
     if (rejection !== undefined) throw rejection
     const [step] = steps

@@ -37,6 +37,6 @@ export const recovered = async (
 const outcomeOfStep = async (step: UnresolvedStep, recoveries: Recoveries): Promise<RecoveredOutcome> => {
   const recover = Object.hasOwn(recoveries, step.tool) ? recoveries[step.tool] : undefined
   if (recover === undefined) return "unknown"
-  // It was never admitted, so nothing of it ran.
-  return step.status === "admitted" ? recover(step) : "aborted"
+  // It was never admitted, so nothing of it ran: it keeps its place, and its approval, for the same call.
+  return step.status === "admitted" ? recover(step) : "unknown"
 }

@@ -417,6 +417,62 @@ describe("a call that a person approves", () => {
     expect(await agent.complete()).toMatchObject({ status: "completed" })
   })
 
+  test("is still waiting when its process comes back, and the same call of the new one takes it up", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    const first = lead(await openRuntime(store), folder, {})
+    const before = await begin(first)
+    // It waits for the person, and its process dies.
+    void before.answer({ calls: [{ tool: "launch", args: { to: "orbit" } }] }).catch(() => {})
+    const runtime = await openRuntime(store)
+    const step = await waiting(runtime)
+    const ran: Array<string> = []
+    const launch = (_: { to: string }, { stepId }: { stepId: string }) => ran.push(stepId)
+    const recover = { launch: () => "aborted" as const }
+    const second = lead(runtime, folder, { launch }, { recover })
+    await second.ready()
+    expect(second.unresolved).toMatchObject([{ stepId: step.stepId, status: "awaiting_approval" }])
+    const launched = second.tools.launch({ to: "orbit" })
+    await runtime.approveStep({ ...step, reason: "go" })
+    await launched
+    expect(ran).toEqual([step.stepId])
+    expect(await resolutions(runtime)).toEqual(["launch committed"])
+    await second.complete()
+  })
+
+  test("is given back by a process that comes back and does not want it any more", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    const before = await begin(lead(await openRuntime(store), folder, {}))
+    void before.answer({ calls: [{ tool: "launch", args: { to: "orbit" } }] }).catch(() => {})
+    const runtime = await openRuntime(store)
+    const step = await waiting(runtime)
+    const second = lead(runtime, folder, { launch: (_: { to: string }) => 1 })
+    const other = second.tools.launch({ to: "mars" })
+    const next = await waiting(runtime, 2)
+    expect(next.stepId).not.toBe(step.stepId)
+    await runtime.approveStep({ ...next, reason: "go" })
+    await other
+    expect(await second.complete()).toMatchObject({ status: "completed" })
+    expect(await resolutions(runtime)).toEqual(["launch committed", "launch aborted"])
+  })
+
+  test("and was said to be aborted is no longer taken up", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    const before = await begin(lead(await openRuntime(store), folder, {}))
+    void before.answer({ calls: [{ tool: "launch" }] }).catch(() => {})
+    const runtime = await openRuntime(store)
+    const step = await waiting(runtime)
+    const second = lead(runtime, folder, { launch: () => 1 })
+    await second.receipt({ stepId: step.stepId, outcome: "aborted" })
+    const again = second.tools.launch()
+    const next = await waiting(runtime, 2)
+    expect(next.stepId).not.toBe(step.stepId)
+    await runtime.approveStep({ ...next, reason: "go" })
+    expect(await again).toBe(1)
+  })
+
   test("of the agent's own code reaches it when it is approved, and its answer is given back whole where it is not", async () => {
     const runtime = await openRuntime()
     const agent = lead(runtime, governance(unlimited), {})
