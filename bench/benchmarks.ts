@@ -15,6 +15,7 @@ import {
 import { httpBenchmarks } from "./benchmarksHttp.ts"
 import { peerBenchmarks } from "./benchmarksPeers.ts"
 import { postgresBenchmarks } from "./benchmarksPostgres.ts"
+import { sdkBenchmarks } from "./benchmarksSdk.ts"
 import { lifecyclesAlone, lifecyclesInGroups, rows } from "./floor.ts"
 import { percentile, type Sample, throughput, warmUpSeconds } from "./measure.ts"
 import { appendAndSync, createMailbox, promiseRoundTrips, tableLookups, xstateTransitions } from "./raw.ts"
@@ -32,6 +33,7 @@ export const benchmarks: readonly Benchmark[] = [
   rules(),
   history(),
   kill(),
+  ...sdkBenchmarks,
   ...postgresBenchmarks,
   ...httpBenchmarks,
   ...peerBenchmarks,

@@ -14,6 +14,7 @@ import {
 } from "handrail/effect"
 import { birth, type Command, decide, decideBirth, emptyArchive, evolve, type State, Tenant } from "handrail/machines"
 import { serve } from "./handrailHttp.ts"
+import { wrap } from "./handrailSdk.ts"
 import type { Contest, Opened, Place, Subject } from "./subject.ts"
 
 const workflowYaml = `
@@ -294,4 +295,4 @@ const contest = async (place: Place, runtimes: number, claimants: number): Promi
   }
 }
 
-export const handrail: Subject = { name: "handrail", open, rules, history, killTree, contest, serve }
+export const handrail: Subject = { name: "handrail", open, rules, history, killTree, contest, serve, wrap }

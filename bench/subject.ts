@@ -35,6 +35,9 @@ export interface Subject {
   /** That many claimants of one handoff, spread over that many runtimes on one store. */
   contest?(place: Place, runtimes: number, claimants: number): Promise<Contest>
 
+  /** A model's client, bare and governed: in a workflow on SQLite where there is a directory, else outside of one. */
+  wrap?(dir: string | undefined): Promise<Wrapped>
+
   /** The HTTP API on a free port, over a new store on SQLite. */
   serve?(dir: string): Promise<Served>
 }
@@ -81,6 +84,14 @@ export interface Served {
   readonly address: Address
   /** A workflow to watch, made on the first call: its sequence as of now, and a command that adds to it and answers where to. */
   watch(): Promise<{ readonly workflowId: string; readonly after: number; commit(): Promise<number> }>
+  close(): Promise<void>
+}
+
+export interface Wrapped {
+  /** A call of the model whose answer has one tool call. */
+  bare(): Promise<void>
+  /** The same call, governed. Answers with what runs the tool and reports it. */
+  governed(): Promise<() => Promise<unknown>>
   close(): Promise<void>
 }
 
