@@ -5,6 +5,7 @@
  * settled whatever becomes of its calls.
  */
 import { boundResources } from "../../machines/bindings.ts"
+import { jsonEquals } from "../../machines/contracts/jsonEquals.ts"
 import type { ToolContract } from "../../machines/definition.ts"
 import { toMicros } from "../../machines/ids.ts"
 import { isInfrastructure, isRefusal } from "../../runtime/errors.ts"
