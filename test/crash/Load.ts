@@ -38,7 +38,9 @@ class Known {
   ended = false
 }
 
-const weights: Readonly<Record<CommandName | "look", number>> = {
+/** Its team asks for no approval: `Race` does. */
+type Loaded = Exclude<CommandName, "approveStep" | "rejectStep">
+const weights: Readonly<Record<Loaded | "look", number>> = {
   createRoot: 1,
   claim: 22,
   offer: 16,
@@ -141,7 +143,7 @@ export class Load {
     return `${this.#options.prefix}-${kind}${this.#ids}`
   }
 
-  #input(name: Exclude<CommandName, "createRoot">, workflowId: string, known: Known): Input | undefined {
+  #input(name: Exclude<Loaded, "createRoot">, workflowId: string, known: Known): Input | undefined {
     const random = this.#random
     const sessionId = this.#someSession(known)
     const anyHandoff = () => random.pick([...known.claimed.keys(), ...known.offered.keys()])

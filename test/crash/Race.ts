@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { CallOptions, Client } from "../../src/runtime/Client.ts"
 import { type CommandName, codeOf } from "./lines.ts"
 import type { Random } from "./Random.ts"
-import { raceYaml } from "./raceTeam.ts"
+import { raceTeam } from "./raceTeam.ts"
 
 export type ReadName = "getWorkflow" | "getHandoff"
 export interface Asked {
@@ -50,6 +50,8 @@ const weights = {
   withdraw: 2,
   kill: 1,
   resolveStep: 3,
+  approveStep: 5,
+  rejectStep: 2,
   raiseLimits: 1,
 } as const
 type Choice = keyof typeof weights
@@ -60,6 +62,8 @@ class Known {
   readonly claimed = new Set<string>()
   readonly own = new Set<string>()
   readonly steps = new Map<string, string>()
+  /** Steps that were seen to await approval. */
+  readonly asked = new Set<string>()
   readonly prepared = new Map<string, string>()
   maxCost = 3
 }
@@ -127,13 +131,15 @@ export class Race {
   /** What is open, and of what has ended a part: a look costs as much to check as all that it saw. */
   async #look(workflowId: string, known: Known): Promise<void> {
     const seen = await this.#record({ workflowId, command: "getWorkflow", input: {} }, async () => {
-      const { handoffs, resources, ledger } = await this.#options.client.getWorkflow(workflowId)
+      const { handoffs, resources, approvals, ledger } = await this.#options.client.getWorkflow(workflowId)
       const open = (status: string) => ["offered", "claimed", "in_progress"].includes(status)
       const shown = handoffs.filter(({ status }) => open(status) || this.#random.chance(10))
-      return { handoffs: shown, resources, ledger }
+      return { handoffs: shown, resources, approvals, ledger }
     })
     if (seen === undefined) return
-    const { handoffs, resources } = seen
+    const { handoffs, resources, approvals } = seen
+    known.asked.clear()
+    for (const { stepId } of approvals) known.asked.add(stepId)
     known.offered.clear()
     known.claimed.clear()
     for (const { handoffId, status, toRole } of handoffs) {
@@ -188,6 +194,11 @@ export class Race {
       case "resolveStep":
         if (stepId === undefined) return undefined
         return { workflowId, stepId, outcome: random.chance(50) ? "committed" : "aborted", reason: "looked" }
+      case "approveStep":
+      case "rejectStep": {
+        const asked = random.chance(90) ? random.pick([...known.asked]) : stepId
+        return asked === undefined ? undefined : { workflowId, stepId: asked, reason: "looked" }
+      }
       case "raiseLimits":
         known.maxCost += 1
         return { workflowId, limits: { maxCost: known.maxCost } }
@@ -215,7 +226,7 @@ export class Race {
     return {
       sessionId,
       calls: Array.from({ length: random.chance(10) ? 2 : 1 }, () => ({
-        tool: "work",
+        tool: random.chance(35) ? "deploy" : "work",
         estimatedCost: random.between(1, 60) / 100,
         ...(resources.length === 0 ? {} : { resources }),
       })),
@@ -229,7 +240,7 @@ export class Race {
     const { client, prefix } = this.#options
     const keyed = command !== "createRoot" && this.#random.chance(60)
     const options: CallOptions = { workflowId, ...(keyed ? { idempotencyKey: `${prefix}-k${this.#id("n")}` } : {}) }
-    const full = command === "createRoot" ? { ...input, definition: raceYaml } : input
+    const full = command === "createRoot" ? { ...input, definition: raceTeam } : input
     const key = options.idempotencyKey
     const asked = { workflowId, command, input, ...(key === undefined ? {} : { key }) }
     // The input is made for the command of that name; the types of all commands at once say nothing more.
@@ -268,13 +279,23 @@ const learn = (known: Known, command: CommandName, input: Input, answer: Input):
       known.prepared.set(text(answer.preparedRequestId), text(input.sessionId))
       break
     case "propose":
-      for (const { stepId } of answer.steps as ReadonlyArray<{ readonly stepId: string }>)
+      for (const { stepId, status } of answer.steps as ReadonlyArray<{
+        readonly stepId: string
+        readonly status: string
+      }>) {
         known.steps.set(stepId, text(input.sessionId))
+        if (status === "awaiting_approval") known.asked.add(stepId)
+      }
       break
     case "receipt":
       for (const { stepId } of answer.steps as ReadonlyArray<{ readonly stepId: string }>) known.steps.delete(stepId)
       break
+    case "approveStep":
+      known.asked.delete(text(input.stepId))
+      break
+    case "rejectStep":
     case "resolveStep":
+      known.asked.delete(text(input.stepId))
       known.steps.delete(text(input.stepId))
       break
     case "complete":

@@ -17,7 +17,7 @@ import type { Evidence } from "../../src/testing/model/harness.ts"
 import { invariants } from "../../src/testing/model/invariants.ts"
 import { checkFold } from "../machines/FoldChecker.ts"
 import type { Acknowledged, CommandName, Sent } from "./lines.ts"
-import { raceYaml } from "./raceTeam.ts"
+import { raceTeam } from "./raceTeam.ts"
 import { withJournal } from "./stores.ts"
 import { teamYaml } from "./team.ts"
 
@@ -29,13 +29,13 @@ export interface Audit {
   readonly problems: ReadonlyArray<string>
 }
 
-const rulesOf = (text: string): Rules => {
-  const compiled = compile({ file: "workflow.yaml", text })
+const rulesOf = (text: string, files: Readonly<Record<string, string>> = {}): Rules => {
+  const compiled = compile({ file: "workflow.yaml", text, files })
   if (!compiled.ok) throw new Error("the definition does not compile")
   return makeRules(compiled.artifact)
 }
 const teamRules = rulesOf(teamYaml)
-export const raceDefinition = rulesOf(raceYaml)
+export const raceDefinition = rulesOf(raceTeam.workflowYaml, raceTeam.files)
 
 /** The events that a command may have become; `undefined` where it may also have changed nothing. */
 const tags: Readonly<Record<CommandName, ReadonlyArray<EventTag>>> = {
@@ -56,6 +56,8 @@ const tags: Readonly<Record<CommandName, ReadonlyArray<EventTag>>> = {
   // What is dead already answers with the cascade that ended it.
   kill: ["killed", "session.failed", "handoff.reclaimed"],
   resolveStep: ["steps.resolved"],
+  approveStep: ["step.approved"],
+  rejectStep: ["steps.resolved"],
   raiseLimits: ["limits.raised"],
 }
 
@@ -199,17 +201,20 @@ const find = (
 /** What changed nothing is answered at the head of that moment, which may be the same of another step or session. */
 const isAbout = (body: EventBody, input: Acknowledged["input"]): boolean => {
   if (body._tag === "lease.renewed") return body.sessionId === input.sessionId
+  if (body._tag === "step.approved") return body.stepId === input.stepId
   if (body._tag !== "steps.resolved") return true
   const named = [input, ...((input.receipts ?? []) as ReadonlyArray<Acknowledged["input"]>)].map((one) => one.stepId)
   return body.steps.some((step) => named.includes(step.stepId))
 }
+
+const idle: ReadonlyArray<CommandName> = ["receipt", "raiseLimits", "resolveStep", "approveStep", "rejectStep"]
 
 /** Commands that may be acknowledged without an event of their own. */
 const changesNothing = ({ command, answer }: Acknowledged, events: ReadonlyArray<JournalEvent>): boolean => {
   const seq = typeof answer.seq === "number" ? answer.seq : 0
   if (command === "heartbeat") return true
   // A receipt that repeats what is known, or a raise to what is: answered at the head of that moment.
-  return (command === "receipt" || command === "raiseLimits" || command === "resolveStep") && seq <= events.length
+  return idle.includes(command) && seq <= events.length
 }
 
 /** I7, second half: every event came from a command that somebody sent, and one key from one command. */

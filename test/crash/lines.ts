@@ -58,6 +58,8 @@ export type CommandName =
   | "withdraw"
   | "kill"
   | "resolveStep"
+  | "approveStep"
+  | "rejectStep"
   | "raiseLimits"
 
 export type Sent = Extract<Line, { readonly t: "sent" }>

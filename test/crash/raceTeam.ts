@@ -1,11 +1,11 @@
 /** The definition under which processes race: one root that everybody acts for, and children with and without leases. */
 import type { HistoryRules } from "../../src/testing/checkers/checkHistory.ts"
 
-export const raceYaml = `
+const workflowYaml = `
 schema_version: "1.0"
 workflow: race
 roles:
-  - { name: lead, root: true }
+  - { name: lead, root: true, session_contract: lead/session.yaml }
   - { name: dev }
   - { name: ops }
 handoffs:
@@ -18,6 +18,14 @@ resources:
 limits: { max_open_handoffs: 10, max_cost: 3, max_steps: 100000 }
 preflight_timeout: 1s
 `
+/** A person has to approve what the lead deploys, and has little time for it. */
+export const raceTeam = {
+  workflowYaml,
+  files: {
+    "lead/session.yaml": 'schema_version: "1.0"\nagent: lead\n',
+    "lead/deploy.yaml": "tool: deploy\nside_effect: write\ncheckpoint: { timeout: 900ms }\n",
+  },
+}
 export const raceRules: HistoryRules = {
   resources: { env: "exclusive_pending", doc: "single_writer", line: "serial_only" },
   maxCost: 3,

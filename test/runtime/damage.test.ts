@@ -76,7 +76,7 @@ const cases: ReadonlyArray<
     300,
     (db) =>
       db.exec(
-        "update snapshots set text = replace(text, '\"version\":1,', '\"version\":99,') where workflow_id = 'w1'",
+        "update snapshots set text = replace(text, '\"version\":2,', '\"version\":99,') where workflow_id = 'w1'",
       ),
   ],
 ]

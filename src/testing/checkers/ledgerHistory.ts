@@ -22,6 +22,13 @@ export const ledgerHistories = (history: ReadonlyArray<Recorded>): ReadonlyArray
     if (command === "getWorkflow" && outcome?.ok === true)
       for (const resource of listOf(outcome.answer.resources))
         for (const step of listOf(resource.steps)) seen.set(textOf(step.stepId) ?? "", textOf(step.sessionId) ?? "")
+  const asking = new Set<string>()
+  for (const { command, workflowId, outcome } of history) {
+    if (outcome?.ok !== true) continue
+    const { steps, approvals } = outcome.answer
+    if (command === "propose" && listOf(steps).some(isAsked)) asking.add(workflowId)
+    if (command === "getWorkflow" && listOf(approvals).length > 0) asking.add(workflowId)
+  }
   const byWorkflow = new Map<string, { readonly list: Array<Operation<LedgerAction>>; unpriced: boolean }>()
   for (const one of history) {
     const entry = byWorkflow.get(one.workflowId) ?? { list: [], unpriced: false }
@@ -29,16 +36,19 @@ export const ledgerHistories = (history: ReadonlyArray<Recorded>): ReadonlyArray
     const unpriced = (call: Fields): boolean => call.estimatedCost === undefined
     if (one.command === "propose") entry.unpriced ||= listOf(one.input.calls).some(unpriced)
     if (one.command === "preflight") entry.unpriced ||= unpriced(one.input)
-    for (const action of actionsOf(one, named, seen))
+    for (const action of actionsOf(one, named, seen, asking.has(one.workflowId)))
       entry.list.push({ process: one.process, action, call: one.call, return: one.return })
   }
   return Array.from(byWorkflow, ([partition, { list, unpriced }]) => ({ partition, operations: list, unpriced }))
 }
 
+const isAsked = (step: Fields): boolean => step.status === "awaiting_approval"
+
 const actionsOf = (
   one: Recorded,
   named: ReadonlyMap<string, string>,
   seen: ReadonlyMap<string, string>,
+  asks: boolean,
 ): ReadonlyArray<LedgerAction> => {
   const { command, input, outcome } = one
   const session = textOf(input.sessionId) ?? ""
@@ -56,7 +66,7 @@ const actionsOf = (
   }
   switch (command) {
     case "propose":
-      return outcome?.ok === false ? refusedProposal(one, outcome) : [proposal(one, outcome?.answer)]
+      return outcome?.ok === false ? refusedProposal(one, outcome) : [proposal(one, outcome?.answer, asks)]
     case "preflight":
       return outcome?.ok === false ? refusedProposal(one, outcome) : [prepared(one, outcome?.answer)]
     case "receipt": {
@@ -64,6 +74,8 @@ const actionsOf = (
       if (late && outcome.facts.recorded !== true) return []
       return listOf(input.receipts).flatMap((item) => (item.outcome === "unknown" ? [] : [resolve(item, !late)]))
     }
+    case "rejectStep":
+      return outcome?.ok === false ? [] : [resolve({ stepId: input.stepId, outcome: "aborted" }, true)]
     case "resolveStep":
       return outcome?.ok === false ? [] : [resolve(input, outcome?.answer.status !== "late")]
     case "raiseLimits": {
@@ -81,7 +93,8 @@ const actionsOf = (
   }
 }
 
-const proposal = ({ process, call, input }: Recorded, answer: Fields | undefined): LedgerAction => {
+/** `asks`: something in the workflow was seen to await approval, so that what has no answer may do so too. */
+const proposal = ({ process, call, input }: Recorded, answer: Fields | undefined, asks: boolean): LedgerAction => {
   const steps = listOf(answer?.steps)
   return {
     kind: "propose",
@@ -89,6 +102,7 @@ const proposal = ({ process, call, input }: Recorded, answer: Fields | undefined
     calls: listOf(input.calls).map(({ estimatedCost }, index) => ({
       id: textOf(steps[index]?.stepId) ?? `?${process}:${call}:${index}`,
       cost: microsOf(estimatedCost) ?? 0,
+      fleeting: answer === undefined ? asks : isAsked(steps[index] ?? {}),
     })),
     prepared: textOf(input.preparedRequestId),
     isAnswered: answer !== undefined,

@@ -16,6 +16,8 @@ interface Reserved {
   readonly cost: number
   /** Of a prepared request; null of a step. */
   readonly until: number | null
+  /** Of a step that awaits approval, or may: its time may run out at any moment. */
+  readonly fleeting?: boolean
 }
 export interface LedgerState {
   readonly maxCost: number | null
@@ -34,7 +36,7 @@ export type LedgerAction =
   | {
       readonly kind: "propose"
       readonly session: string
-      readonly calls: ReadonlyArray<{ readonly id: string; readonly cost: number }>
+      readonly calls: ReadonlyArray<{ readonly id: string; readonly cost: number; readonly fleeting: boolean }>
       readonly prepared: string | undefined
       readonly isAnswered: boolean
       readonly usage: number
@@ -133,7 +135,7 @@ export const ledgerModel = (rules: LedgerRules): Model<LedgerState, LedgerAction
         return expired || rules.lives.mayEnd(one.session) ? [without] : []
       }
       // A queued step goes with its session for nothing; an orphan that is released may have cost what was thought.
-      if (!rules.lives.mayDie(one.session)) return []
+      if (!rules.lives.mayDie(one.session)) return one.fleeting === true ? [without] : []
       return one.cost === 0 ? [without] : [without, { ...without, cost: state.cost + one.cost }]
     }),
 })
@@ -166,10 +168,10 @@ const admit = (
   { session, calls, usage }: Extract<LedgerAction, { readonly kind: "propose" }>,
 ): Next => {
   let next: LedgerState = { ...state, cost: state.cost + usage }
-  for (const { id, cost } of calls) {
+  for (const { id, cost, fleeting } of calls) {
     if (!fits(next.maxCost, next.cost + reservedCost(next), cost)) return none
     if (!fits(next.maxSteps, next.steps + reservedSteps(next), 1)) return none
-    next = reserve(next, { id, session, cost, until: null })
+    next = reserve(next, { id, session, cost, until: null, fleeting })
   }
   return [next]
 }

@@ -39,6 +39,9 @@ class Projection {
   /** By session, what it has asked for without an answer: a step that nobody has named before is one of these. */
   readonly #unanswered = new Map<string, Array<Place>>()
 
+  /** Workflows in which something was seen to await approval: there a proposal without an answer may do so too. */
+  readonly #asks = new Set<string>()
+
   /** By handoff. */
   readonly #bindings = new Map<string, ReadonlyArray<Fields>>()
 
@@ -65,9 +68,11 @@ class Projection {
       for (const [index, step] of listOf(outcome.answer.steps).entries()) {
         const id = textOf(step.stepId) ?? ""
         this.#named.add(id)
+        if (isAsked(step)) this.#asks.add(workflowId)
         this.#sessions.set(id, textOf(input.sessionId) ?? "")
         for (const ref of refsOf(step, listOf(input.calls)[index])) this.#holds(id, placeOf(workflowId, ref))
       }
+    if (command === "getWorkflow" && listOf(outcome.answer.approvals).length > 0) this.#asks.add(workflowId)
     if (command === "getWorkflow")
       for (const resource of listOf(outcome.answer.resources))
         for (const step of listOf(resource.steps)) {
@@ -93,6 +98,9 @@ class Projection {
           const committed = input.outcome === "committed" && outcome?.answer.status !== "late"
           this.#resolved(one, textOf(input.stepId) ?? "", committed)
         }
+        break
+      case "rejectStep":
+        if (outcome?.ok !== false) this.#resolved(one, textOf(input.stepId) ?? "", false)
         break
       case "release":
         if (outcome?.ok !== false)
@@ -142,11 +150,13 @@ class Projection {
       for (const ref of refs) {
         const place = placeOf(one.workflowId, ref)
         const entry = takes.get(partitionOf(place)) ?? { place, takes: [], alone: true }
-        entry.alone &&= refs.length === 1
+        const fleeting = step === undefined ? this.#asks.has(one.workflowId) : isAsked(step)
+        entry.alone &&= refs.length === 1 && !fleeting
         entry.takes.push({
           step: textOf(step?.stepId) ?? `?${one.process}:${one.call}:${index}`,
           admitted: step === undefined ? undefined : step.status === "admitted",
           token: tokenOf(step, ref),
+          fleeting,
         })
         takes.set(partitionOf(place), entry)
       }
@@ -199,6 +209,7 @@ class Projection {
   }
 }
 
+const isAsked = (step: Fields): boolean => step.status === "awaiting_approval"
 const anybodyIn = (workflowId: string): string => `anybody in ${workflowId}`
 
 /** What a call holds: its grants name all when it was admitted, and its own words the rest. */
@@ -219,6 +230,6 @@ const seenOf = (resource: Fields): Seen => ({
   steps: listOf(resource.steps).map((step) => ({
     step: textOf(step.stepId) ?? "",
     session: textOf(step.sessionId) ?? "",
-    admitted: step.status !== "queued",
+    admitted: step.status !== "queued" && step.status !== "awaiting_approval",
   })),
 })

@@ -17,6 +17,8 @@ interface Held {
   readonly admitted: boolean
   /** It waits for this resource alone, so that its turn comes as soon as it heads this queue. */
   readonly alone: boolean
+  /** It awaits approval, or may: until it is admitted, its time may run out at any moment. */
+  readonly fleeting: boolean
 }
 export interface ResourceState {
   readonly fence: number
@@ -30,6 +32,7 @@ export interface Take {
   /** Undefined in a proposal without an answer. */
   readonly admitted: boolean | undefined
   readonly token: number | undefined
+  readonly fleeting: boolean
 }
 export type ResourceAction =
   | {
@@ -113,13 +116,13 @@ const taken = (
 ): Next => {
   let { fence, owner } = state
   const queue = [...state.queue]
-  for (const { step, admitted, token } of takes) {
+  for (const { step, admitted, token, fleeting } of takes) {
     if (mode === "single_writer") {
       if (owner !== null && owner !== session) return none
       if (owner === null) fence += 1
       owner = session
       if (token !== undefined && token !== fence) return none
-      queue.push({ step, session, admitted: admitted ?? true, alone })
+      queue.push({ step, session, admitted: admitted ?? true, alone, fleeting })
       continue
     }
     const free = queue.length === 0
@@ -129,7 +132,7 @@ const taken = (
     if (now ? !free : free && alone) return none
     if (now) fence += 1
     if (now && token !== undefined && token !== fence) return none
-    queue.push({ step, session, admitted: now, alone })
+    queue.push({ step, session, admitted: now, alone, fleeting })
   }
   return [{ ...state, fence, owner, queue }]
 }
@@ -205,9 +208,11 @@ const read = (state: ResourceState, seen: Seen | null): Next => {
   return [{ ...state, queue }]
 }
 
-/** A queued step goes with its session; an admitted one is an orphan, until somebody or its rule resolves it. */
+/** A waiting step goes with its session, or with the time that its approval has; an admitted one is an orphan, until somebody or its rule resolves it. */
 const vanishing = (state: ResourceState, lives: Lives): Next =>
-  state.queue.flatMap((held, index) => (lives.mayDie(held.session) ? [without(state, index, false)] : []))
+  state.queue.flatMap((held, index) =>
+    (held.fleeting && !held.admitted) || lives.mayDie(held.session) ? [without(state, index, false)] : [],
+  )
 
 /** To nobody, or back to the parent. */
 const ownerGoes = (state: ResourceState, lives: Lives): Next => {
@@ -218,7 +223,7 @@ const ownerGoes = (state: ResourceState, lives: Lives): Next => {
   return parent === undefined ? [free] : [free, { ...state, owner: parent, fence: state.fence + 1 }]
 }
 
-/** A step that stands in several queues is admitted when it heads the last of them. */
+/** A step that stands in several queues, or awaits approval, is admitted when it has what it waits for elsewhere. */
 const laterTurn = (mode: ResourceMode, state: ResourceState): Next => {
   if (mode !== "serial_only") {
     const waiting = state.queue.findIndex((one) => !one.admitted)
