@@ -14,7 +14,7 @@ export interface Source {
 /** Below the adapters: no clock, no chance, no timers, no I/O. */
 const pure = new Set(["machines", "definition", "runtime"])
 /** Their output is for whoever embeds them; the command line and the test harness print. */
-const silent = new Set([...pure, "adapters", "sdk"])
+const silent = new Set([...pure, "adapters", "sdk", "mcp"])
 
 /** Who may import whom; what is not listed is an error. Files directly in src (index.ts, effect.ts) may import all. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -24,7 +24,8 @@ const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
   adapters: ["machines", "definition", "runtime", "adapters"],
   sdk: ["machines", "definition", "runtime", "adapters", "sdk"],
   testing: ["machines", "definition", "runtime", "adapters", "sdk", "testing"],
-  cli: ["machines", "definition", "runtime", "adapters", "sdk", "testing", "cli"],
+  mcp: ["machines", "definition", "runtime", "adapters", "sdk", "mcp"],
+  cli: ["machines", "definition", "runtime", "adapters", "sdk", "testing", "mcp", "cli"],
 }
 
 const packages: Readonly<Record<string, RegExp>> = {
@@ -32,8 +33,9 @@ const packages: Readonly<Record<string, RegExp>> = {
   definition: /^(yaml|ajv(\/.+)?|effect(\/.+)?|node:crypto)$/,
   runtime: /^effect(\/.+)?$/,
   adapters: /^(effect(\/.+)?|kysely(\/.+)?|better-sqlite3|pg|@opentelemetry\/api|node:.+|#.+)$/,
-  sdk: /^(effect(\/.+)?|node:.+)$/,
+  sdk: /^(effect(\/.+)?|ai|@openai\/agents|node:.+)$/,
   testing: /^(effect(\/.+)?|fast-check|node:.+)$/,
+  mcp: /^(@modelcontextprotocol\/sdk(\/.+)?|effect(\/.+)?|node:.+)$/,
   cli: /^(effect(\/.+)?|node:.+)$/,
 }
 

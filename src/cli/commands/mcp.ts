@@ -15,8 +15,10 @@ export const mcp: CommandSpec = {
     "An MCP server with the tools claim, handoff, propose, receipt, complete, fail, state, heartbeat and kill_self. On " +
       "standard input and output, for the host that starts it; or with --http on a port. Nothing else is printed there: what " +
       "is said goes to standard error.",
-    "The agent claims a handoff by itself, unless it is given a session: a new root (--workflow, --role, --definition), a claim " +
-      "(--workflow, --role, --parent, --handoff), or one to resume (--session). While the connection lives its claim lease is " +
+    "The agent claims a handoff by itself, unless it is given a session: a new root (--workflow, --role, " +
+      "--definition), a claim " +
+      "(--workflow, --role, --parent, --handoff), or one to resume (--session). While the connection lives its claim " +
+      "lease is " +
       "renewed. When it ends, the session stays active: start it again with the same --session.",
     "Needs @modelcontextprotocol/sdk, which is installed beside handrail.",
   ],

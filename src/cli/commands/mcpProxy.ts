@@ -11,10 +11,13 @@ export const mcpProxy: CommandSpec = {
   name: "mcp proxy",
   summary: "govern the tools of another MCP server by contracts",
   about: [
-    "Put it in place of an MCP server in a host's configuration, and that server's command after `--`. Its tools are listed as far " +
-      "as the contracts allow them now, and a call that they refuse never reaches it. Resources, prompts, progress and logging " +
+    "Put it in place of an MCP server in a host's configuration, and that server's command after `--`. Its tools are " +
+      "listed as far " +
+      "as the contracts allow them now, and a call that they refuse never reaches it. Resources, prompts, progress and " +
+      "logging " +
       "pass through.",
-    "With --workflow the calls are steps of a session in that workflow, which holds resources and budgets, and a kill of it cancels " +
+    "With --workflow the calls are steps of a session in that workflow, which holds resources and budgets, and a kill " +
+      "of it cancels " +
       "what is running; without, the contracts hold in this process only. When the host has gone, the session stays active: " +
       "start it again with the same --session.",
     "Needs @modelcontextprotocol/sdk, which is installed beside handrail.",
@@ -36,7 +39,8 @@ export const mcpProxy: CommandSpec = {
     { command: "handrail mcp proxy --contracts governance/worker -- npx some-mcp-server", what: "contracts alone" },
     {
       command:
-        "handrail mcp proxy --contracts governance/lead --url http://127.0.0.1:4000 --workflow pr-42 --role lead -- npx some-mcp-server",
+        "handrail mcp proxy --contracts governance/lead --url http://127.0.0.1:4000 --workflow pr-42 --role lead -- " +
+        "npx some-mcp-server",
       what: "in a workflow, whose workflow.yaml is found above the contracts",
     },
   ],
