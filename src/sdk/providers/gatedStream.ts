@@ -14,8 +14,8 @@ import type { StreamGate } from "./Protocol.ts"
 
 type Controller = ReadableStreamDefaultController<Uint8Array>
 
-export const gatedStream = (caller: Caller, asked: Asked): ReadableStream<Uint8Array> => {
-  const flow = new Flow(caller, asked)
+export const gatedStream = (caller: Caller, asked: Asked, response: Response): ReadableStream<Uint8Array> => {
+  const flow = new Flow(caller, asked, response)
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => flow.start(controller),
@@ -38,11 +38,11 @@ class Flow {
   #isClosed = false
   #hasFlowed = false
 
-  constructor(caller: Caller, asked: Asked) {
+  constructor(caller: Caller, asked: Asked, response: Response) {
     this.#caller = caller
     this.#asked = asked
     this.#gate = caller.protocol.gate(asked.body)
-    this.#reader = readerOf(asked)
+    this.#reader = readerOf(response)
   }
 
   start(controller: Controller): void {
@@ -120,7 +120,7 @@ class Flow {
     this.#unwatch()
     this.#asked.release()
     quietly(this.#reader.cancel())
-    const asked = await this.#caller.ask(next, undefined, attempt + 1)
+    const { asked, response } = await this.#caller.ask(next, undefined, attempt + 1)
     if (this.#isClosed) {
       await asked.leave(undefined)
       asked.stop(undefined)
@@ -129,13 +129,12 @@ class Flow {
     }
     this.#asked = asked
     this.#watch(asked.turn)
-    const { response } = asked
     if (!response.ok || response.body === null) {
       const what = `The blocked answer was fed back, and the provider answered ${response.status}.`
       throw new ModelStreamError("retry_refused", what)
     }
     this.#gate.restart()
-    this.#reader = readerOf(asked)
+    this.#reader = readerOf(response)
     this.#splitter = new EventSplitter()
     return true
   }
@@ -197,7 +196,7 @@ class Flow {
   }
 }
 
-const readerOf = ({ response }: Asked): ReadableStreamDefaultReader<Uint8Array> => {
+const readerOf = (response: Response): ReadableStreamDefaultReader<Uint8Array> => {
   if (response.body === null) throw new TypeError("The provider's stream has no body.")
   return response.body.getReader()
 }

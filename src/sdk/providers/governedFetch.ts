@@ -5,7 +5,7 @@
  * request is sent as the very text that the client wrote. An answer that the governor wants asked again is asked under a new turn;
  * a client's own retry is a new turn too. The client's time limit covers all of that, as this is one fetch for it.
  */
-import type { Governor, Turn } from "../governor/Turn.ts"
+import type { Governor, ModelAnswer, ModelUsage, Turn, Verdict } from "../governor/Turn.ts"
 import { askForUsage, chat } from "./chat.ts"
 import { endpointOf, type Family } from "./endpoints.ts"
 import { gatedStream } from "./gatedStream.ts"
@@ -29,19 +29,48 @@ export interface Governance {
   readonly ungoverned: (endpoint: string, why: string) => Error
 }
 
-/** A request that was sent, under its turn. */
-export interface Asked {
+/** A request that was sent, under its turn. Its turn ends once, whoever ends it first. */
+export class Asked {
   readonly turn: Turn
-  readonly response: Response
-  readonly attempt: number
   readonly body: JsonObject
-  /** Ends the turn as failed, unless it has ended. */
-  readonly leave: Turn["fail"]
-  readonly finish: Turn["finish"]
+  readonly attempt: number
+  readonly #link: Link
+  #isOver = false
+
+  constructor(turn: Turn, body: JsonObject, attempt: number, link: Link) {
+    this.turn = turn
+    this.body = body
+    this.attempt = attempt
+    this.#link = link
+  }
+
+  /** Throws `Refused`. */
+  finish(answer: ModelAnswer): Promise<Verdict> {
+    this.#isOver = true
+    return refusing(this.turn.finish(answer))
+  }
+
+  /** The call failed or was left: ends the turn, unless it has ended. */
+  async leave(usage: ModelUsage | undefined): Promise<void> {
+    if (this.#isOver) return
+    this.#isOver = true
+    await this.turn.fail(usage)
+  }
+
   /** Stops the request. */
-  readonly stop: (reason: unknown) => void
+  stop(reason: unknown): void {
+    this.#link.stop(reason)
+  }
+
   /** Lets go of the caller's signal and of the turn's. */
-  readonly release: () => void
+  release(): void {
+    this.#link.release()
+  }
+}
+
+export interface Answered {
+  readonly asked: Asked
+  readonly response: Response
 }
 
 /** What the governor, and not the provider, refuses: it goes to the caller as it is. */
@@ -85,8 +114,7 @@ export const governedFetch =
 const governed = async (caller: Caller, first: JsonObject, source: string): Promise<Response> => {
   let body = first
   for (let attempt = 0; ; attempt++) {
-    const asked = await caller.ask(body, attempt === 0 ? source : undefined, attempt)
-    const { response } = asked
+    const { asked, response } = await caller.ask(body, attempt === 0 ? source : undefined, attempt)
     if (!response.ok) {
       await asked.leave(undefined)
       asked.release()
@@ -94,10 +122,10 @@ const governed = async (caller: Caller, first: JsonObject, source: string): Prom
     }
     withHeaders(response, asked.turn.headers)
     if (isStream(response)) {
-      const stream = gatedStream(caller, asked)
+      const stream = gatedStream(caller, asked, response)
       return withFreshBody(response, () => copyOf(response, stream))
     }
-    const next = await judge(caller, asked)
+    const next = await judge(caller, asked, response)
     asked.release()
     if (next.response !== undefined) return next.response
     body = next.body
@@ -109,8 +137,8 @@ const isStream = (response: Response): boolean =>
 
 type Judged = { readonly response: Response } | { readonly response?: undefined; readonly body: JsonObject }
 
-const judge = async ({ protocol, governance }: Caller, asked: Asked): Promise<Judged> => {
-  const { response, turn, attempt } = asked
+const judge = async ({ protocol, governance }: Caller, asked: Asked, response: Response): Promise<Judged> => {
+  const { turn, attempt } = asked
   let source: string
   try {
     source = await response.text()
@@ -163,32 +191,25 @@ export class Caller {
   }
 
   /** Sends the request under a new turn. Throws `Refused`, or what the fetch threw. `source` is the body's text, where it has one. */
-  async ask(body: JsonObject, source: string | undefined, attempt: number): Promise<Asked> {
+  async ask(body: JsonObject, source: string | undefined, attempt: number): Promise<Answered> {
     const { protocol, governance } = this
     const chars = source === undefined ? jsonText(body).length : source.length
-    const turn = await refusing(() => governance.governor.begin(protocol.request(body, chars, attempt)))
-    let isOver = false
-    const leave: Turn["fail"] = async (usage) => {
-      if (isOver) return
-      isOver = true
-      await turn.fail(usage)
-    }
-    const finish: Turn["finish"] = (answer) => {
-      isOver = true
-      return refusing(() => turn.finish(answer))
-    }
-    const changed = protocol.rewrite(body, turn, governance.withheld)
-    const sent = governance.asksForUsage && protocol === chat ? askForUsage(changed) : changed
-    const link = linked(this.#init.signal ?? undefined, turn.signal)
+    const turn = await refusing(governance.governor.begin(protocol.request(body, chars, attempt)))
+    const link = new Link(this.#init.signal ?? undefined, turn.signal)
+    const asked = new Asked(turn, body, attempt, link)
     try {
-      const same = sent === body && source !== undefined
-      const init = same ? { ...this.#init, signal: link.signal } : this.#rewritten(jsonText(sent), link.signal, attempt)
+      const changed = protocol.rewrite(body, turn, governance.withheld)
+      const sent = governance.asksForUsage && protocol === chat ? askForUsage(changed) : changed
+      const isSame = sent === body && source !== undefined
+      const init = isSame
+        ? { ...this.#init, signal: link.signal }
+        : this.#rewritten(jsonText(sent), link.signal, attempt)
       const response = await Promise.race([this.#inner(this.#input, init), link.killed])
       if (response.ok) protocol.accepted?.(body, governance.withheld)
-      return { turn, response, attempt, body, leave, finish, stop: link.stop, release: link.release }
+      return { asked, response }
     } catch (error) {
-      await leave(undefined)
       link.release()
+      await asked.leave(undefined)
       if (turn.signal.aborted) throw new Refused(turn.signal.reason)
       throw error
     }
@@ -207,51 +228,53 @@ export class Caller {
   }
 }
 
-const refusing = async <A>(run: () => Promise<A>): Promise<A> => {
+const refusing = async <A>(governors: Promise<A>): Promise<A> => {
   try {
-    return await run()
+    return await governors
   } catch (error) {
     throw new Refused(error)
   }
 }
 
-interface Link {
-  readonly signal: AbortSignal
-  /** Rejects when the turn is stopped, even if nobody minds the signal. */
-  readonly killed: Promise<never>
-  readonly stop: (reason: unknown) => void
-  readonly release: () => void
-}
-
 /** One signal of the caller's and the turn's. `AbortSignal.any` would do, and costs several times as much. */
-const linked = (callers: AbortSignal | undefined, turns: AbortSignal): Link => {
-  const controller = new AbortController()
-  const { promise: killed, reject } = promiseOf<never>()
-  killed.catch(() => undefined)
-  const leave = () => controller.abort(callers?.reason)
-  const kill = () => {
-    controller.abort(turns.reason)
-    reject(turns.reason)
+class Link {
+  readonly #controller = new AbortController()
+  readonly #callers: AbortSignal | undefined
+  readonly #turns: AbortSignal
+  #reject: ((reason: unknown) => void) | undefined
+  /** Rejects when the turn is stopped, even if nobody minds the signal. */
+  readonly killed = new Promise<never>((_, reject) => {
+    this.#reject = reject
+  })
+
+  constructor(callers: AbortSignal | undefined, turns: AbortSignal) {
+    this.#callers = callers
+    this.#turns = turns
+    this.killed.catch(ignored)
+    if (callers?.aborted) this.handleEvent()
+    if (turns.aborted) this.handleEvent()
+    callers?.addEventListener("abort", this)
+    turns.addEventListener("abort", this)
   }
-  if (callers?.aborted) leave()
-  if (turns.aborted) kill()
-  callers?.addEventListener("abort", leave, { once: true })
-  turns.addEventListener("abort", kill, { once: true })
-  return {
-    signal: controller.signal,
-    killed,
-    stop: (reason) => controller.abort(reason),
-    release: () => {
-      callers?.removeEventListener("abort", leave)
-      turns.removeEventListener("abort", kill)
-    },
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** One of the two has aborted. */
+  handleEvent(): void {
+    if (this.#turns.aborted) this.#reject?.(this.#turns.reason)
+    this.#controller.abort(this.#turns.aborted ? this.#turns.reason : this.#callers?.reason)
+  }
+
+  stop(reason: unknown): void {
+    this.#controller.abort(reason)
+  }
+
+  release(): void {
+    this.#callers?.removeEventListener("abort", this)
+    this.#turns.removeEventListener("abort", this)
   }
 }
 
-const promiseOf = <A>(): { promise: Promise<A>; reject: (reason: unknown) => void } => {
-  let reject: (reason: unknown) => void = () => undefined
-  const promise = new Promise<A>((_, rejectIt) => {
-    reject = rejectIt
-  })
-  return { promise, reject }
-}
+const ignored = (): void => undefined

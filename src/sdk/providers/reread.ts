@@ -1,45 +1,24 @@
 /**
  * A response whose body was read, or is to be another one, as if it were fresh. The object stays the one that came (its `url`,
- * `type` and headers cannot be made), and what hands out the body is its own.
+ * `type` and headers cannot be made); a prototype of its own hands out the body.
+ *
+ * Making a new response for every answer would cost more than all the rest, and so would a property on it for each method.
  */
 
 /** `make` makes a fresh response with the same status and headers, at most once. */
-export const withFreshBody = (response: Response, make: () => Response): Response => {
-  let made: Response | undefined
-  const fresh = () => {
-    made ??= make()
-    return made
-  }
-  return define(response, fresh, { json: () => fresh().json(), text: () => fresh().text() })
-}
+export const withFreshBody = (response: Response, make: () => Response): Response => withBody(response, new Body(make))
 
-/**
- * The answer's JSON, parsed already, is handed out as it is the first time: clients ask for it once, and a second parse and a
- * response made for it would cost more than all the rest.
- */
-export const withJson = (response: Response, body: () => string, json: unknown): Response => {
-  let made: Response | undefined
-  let isGiven = false
-  const fresh = () => {
-    if (isGiven) throw new TypeError("Body is unusable: Body has already been read")
-    made ??= copyOf(response, body())
-    return made
-  }
-  const json_ = async (): Promise<unknown> => {
-    if (made !== undefined || isGiven) return fresh().json()
-    isGiven = true
-    return json
-  }
-  return define(response, fresh, { json: json_, text: async () => fresh().text() }, () => isGiven)
-}
+/** The answer's JSON, parsed already, is handed out as it is the first time. `source` is its text for all other ways to read. */
+export const withJson = (response: Response, source: () => string, json: unknown): Response =>
+  withBody(response, new ParsedBody(() => copyOf(response, source()), json))
 
 /** The response with these headers more. */
 export const withHeaders = (response: Response, added: Readonly<Record<string, string>>): void => {
-  const entries = Object.entries(added)
-  if (entries.length === 0) return
+  const names = Object.keys(added)
+  if (names.length === 0) return
   // Those of a response that came from the network cannot be changed.
   const headers = new Headers(response.headers)
-  for (const [name, value] of entries) headers.set(name, value)
+  for (const name of names) headers.set(name, added[name] ?? "")
   Object.defineProperty(response, "headers", { value: headers, configurable: true })
 }
 
@@ -50,20 +29,95 @@ export const copyOf = (response: Response, body: string | ReadableStream<Uint8Ar
   return new Response(hasNoBody ? null : body, { status, statusText, headers })
 }
 
-const define = (
-  response: Response,
-  fresh: () => Response,
-  read: { readonly json: () => Promise<unknown>; readonly text: () => Promise<string> },
-  isGiven: () => boolean = () => false,
-): Response =>
-  Object.defineProperties(response, {
-    json: { value: read.json, configurable: true },
-    text: { value: read.text, configurable: true },
-    arrayBuffer: { value: async () => fresh().arrayBuffer(), configurable: true },
-    blob: { value: async () => fresh().blob(), configurable: true },
-    bytes: { value: async () => new Uint8Array(await fresh().arrayBuffer()), configurable: true },
-    formData: { value: async () => fresh().formData(), configurable: true },
-    clone: { value: () => fresh().clone(), configurable: true },
-    body: { get: () => (isGiven() ? null : fresh().body), configurable: true },
-    bodyUsed: { get: () => isGiven() || fresh().bodyUsed, configurable: true },
-  })
+class Body {
+  readonly #make: () => Response
+  #made: Response | undefined
+
+  constructor(make: () => Response) {
+    this.#make = make
+  }
+
+  get isMade(): boolean {
+    return this.#made !== undefined
+  }
+
+  get isUsed(): boolean {
+    return this.#made?.bodyUsed === true
+  }
+
+  fresh(): Response {
+    this.#made ??= this.#make()
+    return this.#made
+  }
+
+  async json(): Promise<unknown> {
+    return this.fresh().json()
+  }
+}
+
+class ParsedBody extends Body {
+  readonly #json: unknown
+  #isGiven = false
+
+  constructor(make: () => Response, json: unknown) {
+    super(make)
+    this.#json = json
+  }
+
+  override get isUsed(): boolean {
+    return this.#isGiven || super.isUsed
+  }
+
+  override fresh(): Response {
+    if (this.#isGiven) throw new TypeError("Body is unusable: Body has already been read")
+    return super.fresh()
+  }
+
+  override async json(): Promise<unknown> {
+    if (this.#isGiven || this.isMade) return super.json()
+    this.#isGiven = true
+    return this.#json
+  }
+}
+
+const bodies = new WeakMap<Response, Body>()
+
+const bodyOf = (response: Response): Body => {
+  const body = bodies.get(response)
+  if (body === undefined) throw new TypeError("Illegal invocation")
+  return body
+}
+
+const reading: PropertyDescriptorMap & ThisType<Response> = {
+  json: { value: read((body) => body.json()) },
+  text: { value: read(async (body) => body.fresh().text()) },
+  arrayBuffer: { value: read(async (body) => body.fresh().arrayBuffer()) },
+  bytes: { value: read(async (body) => new Uint8Array(await body.fresh().arrayBuffer())) },
+  blob: { value: read(async (body) => body.fresh().blob()) },
+  formData: { value: read(async (body) => body.fresh().formData()) },
+  clone: { value: read((body) => body.fresh().clone()) },
+  body: { get: read((body) => (body.isUsed && !body.isMade ? null : body.fresh().body)) },
+  bodyUsed: { get: read((body) => body.isUsed) },
+}
+
+function read<A>(how: (body: Body) => A): (this: Response) => A {
+  return function (this: Response): A {
+    return how(bodyOf(this))
+  }
+}
+
+/** By the prototype that a response came with: a client's own fetch may answer with a class of its own. */
+const prototypes = new WeakMap<object, object>()
+
+const withBody = (response: Response, body: Body): Response => {
+  const given: object = Object.getPrototypeOf(response)
+  let prototype = prototypes.get(given)
+  if (prototype === undefined) {
+    const made: object = Object.create(given, reading)
+    prototypes.set(given, made)
+    prototype = made
+  }
+  Object.setPrototypeOf(response, prototype)
+  bodies.set(response, body)
+  return response
+}
