@@ -277,7 +277,7 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
 
   async #close(): Promise<void> {
     const { runner } = this.#pipeline
-    if (!this.#life.hasEnded && this.#link?.opened !== undefined) await runner.abandon()
+    if (!this.#life.hasEnded && this.#link?.opened !== undefined) await runner.abandon({ leaves: "approvals" })
     this.#life.end(fail("closed", "The session was closed in this process. Call replay again to resume it."), {
       abort: false,
     })

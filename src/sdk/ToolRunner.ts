@@ -152,9 +152,14 @@ export class ToolRunner implements ToolSide {
     if (steps.length > 0) await this.#parts.admissions.checkBreaker()
   }
 
-  /** Gives back what was admitted and never begun: this process will not run it any more. */
-  async abandon(): Promise<void> {
-    await this.#giveBack([...this.#waiting.takeAll(this.owns), ...this.#resumed.takeAll(this.owns)])
+  /**
+   * Gives back what was never begun: this process will not run it any more. A call that awaits approval may be left its place, for
+   * the process that resumes the session.
+   */
+  async abandon({ leaves }: { readonly leaves: "approvals" | "nothing" } = { leaves: "nothing" }): Promise<void> {
+    const isGivenBack = ({ tool, status }: Step): boolean =>
+      this.owns(tool) && !(leaves === "approvals" && status === "awaiting_approval")
+    await this.#giveBack([...this.#waiting.takeAll(isGivenBack), ...this.#resumed.takeAll(isGivenBack)])
   }
 
   async #giveBack(calls: ReadonlyArray<WaitingStep>): Promise<void> {
@@ -227,8 +232,11 @@ export class ToolRunner implements ToolSide {
       return await this.#parts.authority.turnOf(waiting)
     } catch (error) {
       const step = { stepId, fences: [], contract: this.#contract(tool), isGuarded: true }
+      const { life } = this.#parts.authority
+      // A person may decide later, and whoever resumes the session takes it up.
+      const isKept = life.hasEnded && waiting.status === "awaiting_approval"
       // Nothing of it ran. A kill has aborted it already.
-      if (!this.#parts.authority.life.isKilled) await this.#receipt(step, "aborted", noReport, false)
+      if (!life.isKilled && !isKept) await this.#receipt(step, "aborted", noReport, false)
       throw error
     }
   }

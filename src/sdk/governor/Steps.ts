@@ -39,6 +39,7 @@ export class Steps {
   takeEqual(tool: string, input: unknown): WaitingStep | undefined {
     if (this.#byCall.size === 0) return undefined
     const key = keyOf(input)
+    if (key === undefined) return undefined
     for (const [callId, waiting] of this.#byCall) {
       if (waiting.step.tool !== tool || keyOf(waiting.input) !== key) continue
       this.#byCall.delete(callId)
@@ -47,19 +48,20 @@ export class Steps {
     return undefined
   }
 
-  /** Takes all whose tool is one of these. */
-  takeAll(isOurs: (tool: string) => boolean): ReadonlyArray<WaitingStep> {
-    const taken = [...this.#byCall.values()].filter(({ step }) => isOurs(step.tool))
+  /** Takes all of these steps. */
+  takeAll(isMeant: (step: Step) => boolean): ReadonlyArray<WaitingStep> {
+    const taken = [...this.#byCall.values()].filter(({ step }) => isMeant(step))
     for (const { callId } of taken) this.#byCall.delete(callId)
     return taken
   }
 }
 
-const keyOf = (input: unknown): string => {
+/** Undefined for what is no JSON: no model asked for it. */
+const keyOf = (input: unknown): string | undefined => {
   try {
     // A tool that takes nothing is called with nothing, and by a model with an empty object.
     return input === undefined ? "{}" : canonicalJson(input)
   } catch {
-    return ""
+    return undefined
   }
 }

@@ -36,7 +36,7 @@ export const begin = async (session: { readonly tools: object }, said: Said = {}
       calls: calls.map(({ tool, args, text }, index) => ({
         callId: `t${id}.${index}`,
         tool,
-        arguments: text ?? JSON.stringify(args ?? {}),
+        arguments: text ?? JSON.stringify(args === undefined ? {} : args),
       })),
     })
   return { turn, answer, callId: (index: number) => `t${id}.${index}` }

@@ -473,6 +473,26 @@ describe("a call that a person approves", () => {
     expect(await again).toBe(1)
   })
 
+  test("keeps its place when its process leaves the session, and not when the session completes", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    const first = lead(await openRuntime(store), folder, { launch: () => 1 })
+    const left = first.tools.launch()
+    void left.catch(() => {})
+    const runtime = await openRuntime(store)
+    const step = await waiting(runtime)
+    await first.close()
+    expect(await errorOf(left)).toMatchObject({ code: "closed" })
+    const second = lead(runtime, folder, { launch: () => "launched" })
+    await second.ready()
+    const launched = second.tools.launch()
+    await runtime.approveStep(step)
+    expect(await launched).toBe("launched")
+    await ask(second, { calls: [{ tool: "launch" }] })
+    await second.complete()
+    expect(await resolutions(runtime)).toEqual(["launch committed", "launch aborted"])
+  })
+
   test("of the agent's own code reaches it when it is approved, and its answer is given back whole where it is not", async () => {
     const runtime = await openRuntime()
     const agent = lead(runtime, governance(unlimited), {})
