@@ -86,7 +86,7 @@ export const takeSnapshot = (state: State): StoredState => ({
   kills: [...state.kills],
 })
 
-/** A state from a snapshot that this version or an older one wrote. The caller has checked `version` and the definition's hash. */
+/** A state from a snapshot of this version or an older one. The caller has checked `version` and the definition's hash. */
 export const restoreSnapshot = (stored: StoredState, rules: Rules): State => {
   const state = emptyState({
     workflowId: stored.workflowId,

@@ -2,8 +2,8 @@
  * The lifecycle of a step: one state-bearing tool call (semantics.md §5).
  *
  * A step starts awaiting approval when its tool's contract asks for a person; else queued when a `serial_only` resource makes
- * it wait, else admitted. One that is approved is queued, and admitted in the same event if it heads its queues. `orphaned` is an admitted step whose
- * session died: its effect may or may not have happened, so it is unresolved until somebody says.
+ * it wait, else admitted. One that is approved is queued, and admitted in the same event if it heads its queues. `orphaned` is
+ * an admitted step whose session died: its effect may or may not have happened, so it is unresolved until somebody says.
  */
 import { setup } from "xstate"
 import type { Code } from "../refusals.ts"

@@ -6,7 +6,7 @@ import type { Agent, Scene, Turn } from "./Agent.ts"
 
 /** Refusals in a row after which an agent gives up what it wanted. */
 const patience = 4
-/** Turns of waiting after which a parent withdraws what nobody claims, and an agent leaves a queue, or no longer hopes for approval. */
+/** Turns of waiting after which a parent withdraws what nobody claims, and an agent leaves a queue or hopes for no approval. */
 const longWait = 12
 
 export const goodTurn = (scene: Scene): Turn => {

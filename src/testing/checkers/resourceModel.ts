@@ -208,7 +208,10 @@ const read = (state: ResourceState, seen: Seen | null): Next => {
   return [{ ...state, queue }]
 }
 
-/** A waiting step goes with its session, or with the time that its approval has; an admitted one is an orphan, until somebody or its rule resolves it. */
+/**
+ * A waiting step goes with its session, or with the time that its approval has; an admitted one is an orphan, until somebody or
+ * its rule resolves it.
+ */
 const vanishing = (state: ResourceState, lives: Lives): Next =>
   state.queue.flatMap((held, index) =>
     (held.fleeting && !held.admitted) || lives.mayDie(held.session) ? [without(state, index, false)] : [],

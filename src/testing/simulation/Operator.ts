@@ -1,4 +1,4 @@
-/** Operators: whoever acts on workflows from outside, on what the board says. They kill, take back, approve, resolve, raise and look. */
+/** Operators: whoever acts on workflows from outside, on what the board says. They kill, take back, approve, resolve, look. */
 import { Effect } from "effect"
 import type { Board } from "./Board.ts"
 import type { Calls, Letter, Patience, Sendable } from "./Calls.ts"

@@ -1,4 +1,4 @@
-/** A step by its id, and the wait of one whose turn or approval is to come: `GET …/steps/:step_id?wait=ms` (wire.md, "Routes"). */
+/** A step by its id, and the wait for its turn or its approval: `GET …/steps/:step_id?wait=ms` (wire.md, "Routes"). */
 import { Cause, Effect, Exit } from "effect"
 import type { StepStatus } from "../../../machines/answers.ts"
 import type { Fence, SessionId, StepId, Tenant, WorkflowId } from "../../../machines/ids.ts"
