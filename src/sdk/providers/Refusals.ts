@@ -10,9 +10,11 @@ const header = "x-handrail-refusal"
 
 export class Refusals {
   readonly #errors = new Map<string, unknown>()
+  readonly #known = new WeakSet<object>()
 
   /** The answer that stands for this error. */
   response(error: unknown): Response {
+    this.know(error)
     const id = randomUUID()
     this.#errors.set(id, error)
     for (const oldest of this.#errors.keys()) {
@@ -20,6 +22,15 @@ export class Refusals {
       this.#errors.delete(oldest)
     }
     return new Response(null, { status: 400, headers: { "x-should-retry": "false", [header]: id } })
+  }
+
+  /** An error that is to reach the caller as it is, by whichever way. */
+  know(error: unknown): void {
+    if (typeof error === "object" && error !== null) this.#known.add(error)
+  }
+
+  isKnown(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#known.has(error)
   }
 
   /** The error that an answer with these headers stands for, once; undefined where it is the provider's own. */

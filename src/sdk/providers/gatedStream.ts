@@ -160,7 +160,10 @@ class Flow {
     const wasClosed = this.#isClosed
     this.#close()
     if (wasClosed) return
-    this.#controller?.error(error instanceof Refused ? error.error : error)
+    const refused = error instanceof Refused ? error.error : error
+    const isOurs = refused !== error || error instanceof ModelStreamError || turn.signal.aborted
+    if (isOurs) this.#caller.governance.refusals.know(refused)
+    this.#controller?.error(refused)
     await this.#asked.leave(this.#gate.usage())
     this.#asked.stop(turn.signal.aborted ? turn.signal.reason : error)
     quietly(this.#reader.cancel(error))

@@ -10,6 +10,7 @@ import type { Family } from "./endpoints.ts"
 import { type Fetch, type Governance, governedFetch } from "./governedFetch.ts"
 import { isObject, object } from "./json.ts"
 import { Refusals } from "./Refusals.ts"
+import { unwrapRunners } from "./runners.ts"
 import { Withheld } from "./Withheld.ts"
 
 export interface GovernedClientErrors {
@@ -143,6 +144,7 @@ const governed = <C extends object>(client: C, governance: Governance, itsClass:
       },
     },
   })
+  unwrapRunners(client, governance.refusals)
   return client
 }
 

@@ -66,6 +66,44 @@ for (const { name, reply, open } of providers) {
   })
 }
 
+const helpers: Readonly<Record<string, (stub: StubServer, governor: FakeOptions) => Promise<unknown>>> = {
+  "chat.completions.stream": (stub, governor) =>
+    collect(openai(stub, { governor }).client.chat.completions.stream(ask)),
+  "chat.completions.runTools": (stub, governor) =>
+    openai(stub, { governor })
+      .client.chat.completions.runTools({ ...ask, tools: [] })
+      .finalContent(),
+  "responses.stream": (stub, governor) =>
+    openai(stub, { governor }).client.responses.stream({ model: "m", input: "x" }).finalResponse(),
+  "messages.stream": (stub, governor) =>
+    collect(anthropic(stub, { governor }).client.messages.stream({ ...ask, max_tokens: 9 })),
+  "beta.messages.stream": (stub, governor) =>
+    anthropic(stub, { governor })
+      .client.beta.messages.stream({ ...ask, max_tokens: 9 })
+      .finalMessage(),
+}
+
+for (const [name, run] of Object.entries(helpers)) {
+  const reply = name.startsWith("chat") ? chatReply : name.startsWith("responses") ? responsesReply : messageReply
+  const answer = { parts: [text("Hello"), call("c1", "pay")] }
+
+  test(`${name}: an error of the governor's is not wrapped, at the start, at the end and in the middle`, async () => {
+    await using stub = await stubServer()
+    const refused = new Error("no")
+    expect(await caught(run(stub, { begin: () => refused }))).toBe(refused)
+    stub.next(reply(answer))
+    expect(await caught(run(stub, { finish: () => refused }))).toBe(refused)
+    const kill = new AbortController()
+    const killed = new Error("killed")
+    stub.next((request) => {
+      setImmediate(() => kill.abort(killed))
+      const never = new Promise(() => {})
+      return request.json.stream === true ? reply(answer, { until: { after: 3, promise: never } })(request) : "never"
+    })
+    expect(await caught(run(stub, { signal: kill.signal }))).toBe(killed)
+  })
+}
+
 test("a kill is not waited for by a fetch that minds no signal", async () => {
   const kill = new AbortController()
   const killed = new Error("killed")
