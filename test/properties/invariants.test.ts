@@ -5,7 +5,7 @@ import assert from "node:assert/strict"
 import fc from "fast-check"
 import { beforeAll, describe, expect, it } from "vitest"
 import type { EventBody, JournalEvent } from "../../src/machines/events.ts"
-import { HandoffId, KillId, SessionId } from "../../src/machines/ids.ts"
+import { HandoffId, KillId, SessionId, StepId } from "../../src/machines/ids.ts"
 import { intentions } from "../../src/testing/model/commands.ts"
 import { definitions } from "../../src/testing/model/definitions.ts"
 import { type Evidence, type Moment, run } from "../../src/testing/model/harness.ts"
@@ -219,6 +219,78 @@ describe("the invariants' own checks", () => {
         return step !== undefined
       }),
     )
+  })
+  it("I13 refuses a step that outwaits its time or its session, and one that awaits approval again", () => {
+    const awaiting = (seen: Seen) => seen.steps.find((one) => one.status === "awaiting_approval")
+    breaks(
+      "I13",
+      spoil((seen) => {
+        const step = awaiting(seen)
+        if (step !== undefined) step.approvalDeadline = 0
+        return step !== undefined
+      }),
+    )
+    breaks(
+      "I13",
+      spoil((seen) => {
+        const step = awaiting(seen)
+        const session = seen.sessions.find((one) => one.id === step?.session)
+        if (session !== undefined) session.status = "failed"
+        return session !== undefined
+      }),
+    )
+    breaks(
+      "I13",
+      spoil((seen, before) => {
+        const step = awaiting(seen)
+        const was = before.steps.find((one) => one.id === step?.id)
+        if (was !== undefined) was.status = "queued"
+        return was !== undefined
+      }),
+    )
+  })
+  it("I13 refuses a journal in which a step is admitted or committed without approval, or approved by nobody", () => {
+    const stepId = StepId.make("st1")
+    const step = { stepId, tool: "deploy", arguments: null, cost: 0, tokens: 0, resources: [], fences: [] }
+    const proposed: EventBody = {
+      _tag: "steps.proposed",
+      sessionId,
+      steps: [{ ...step, status: "awaiting_approval", deadline: 9 }],
+    }
+    const admitted = [{ stepId, fences: [] }]
+    const approved: EventBody = { _tag: "step.approved", sessionId, stepId, admitted }
+    const resolved = (outcome: "committed" | "aborted"): EventBody => ({
+      _tag: "steps.resolved",
+      sessionId,
+      steps: [{ stepId, outcome, cost: 0, tokens: 0 }],
+    })
+    // The definition has a contract for the tool, and s2 is of its role.
+    const inTeam = (...bodies: ReadonlyArray<EventBody>): Evidence => {
+      const [history] = histories
+      const moment = history?.moments.at(-1) ?? assert.fail("no history")
+      const role = {
+        ...history?.definition.roles[0],
+        name: "lead",
+        tools: [{ tool: "deploy", rest: { checkpoint: true } }],
+      }
+      const seen = { workflows: { "wf-1": { sessions: [{ id: "s2", role: "lead" }], steps: [], resources: [] } } }
+      return {
+        ...journal(...bodies),
+        definition: { ...history?.definition, roles: [role] } as unknown as Evidence["definition"],
+        moments: [{ ...moment, seen } as unknown as Moment],
+      }
+    }
+    const { I13 } = invariants
+    expect(() => I13(inTeam(proposed, resolved("aborted")))).not.toThrow()
+    breaks("I13", inTeam(proposed, resolved("committed")))
+    breaks("I13", inTeam({ ...proposed, steps: [{ ...step, status: "admitted" }] }))
+    breaks("I13", inTeam(proposed, { ...reclaimed, admitted }))
+    breaks("I13", inTeam(approved))
+    // Its events are the system's own: no person has approved.
+    breaks("I13", inTeam(proposed, approved))
+    const byPerson = inTeam(proposed, approved, resolved("committed"))
+    const signed = byPerson.events?.["wf-1"]?.map((event) => ({ ...event, actor: "operator:dana" })) ?? []
+    expect(() => I13({ ...byPerson, events: { "wf-1": signed } })).not.toThrow()
   })
   it("I12 refuses a stranger that is answered or changes something", () => {
     const seen = { workflows: {} }
