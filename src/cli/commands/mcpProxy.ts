@@ -36,11 +36,9 @@ export const mcpProxy: CommandSpec = {
     ...targetOptions,
   },
   examples: [
-    { command: "handrail mcp proxy --contracts governance/worker -- npx some-mcp-server", what: "contracts alone" },
+    { command: "handrail mcp proxy --contracts governance/worker -- npx some-server", what: "contracts alone" },
     {
-      command:
-        "handrail mcp proxy --contracts governance/lead --url http://127.0.0.1:4000 --workflow pr-42 --role lead -- " +
-        "npx some-mcp-server",
+      command: "handrail mcp proxy --contracts governance/lead --workflow pr-42 --role lead -- npx some-server",
       what: "in a workflow, whose workflow.yaml is found above the contracts",
     },
   ],

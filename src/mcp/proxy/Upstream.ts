@@ -109,6 +109,7 @@ export class Upstream {
   }
 
   async close(): Promise<void> {
+    this.onGone = () => {}
     await this.#client.close()
   }
 
