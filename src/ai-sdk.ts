@@ -2,5 +2,13 @@
 
 export { governedModel, handrailMiddleware } from "./sdk/ai-sdk/governedModel.ts"
 export { governedTools } from "./sdk/ai-sdk/governedTools.ts"
+export {
+  type ClaimingSession,
+  type DurableHandoffOptions,
+  durableHandoff,
+  type HandoffAnswer,
+  type HandoffHere,
+  type OfferingSession,
+} from "./sdk/frameworks/durableHandoff.ts"
 export { type Refusal, refusalOf } from "./sdk/frameworks/refusals.ts"
 export { stepOf } from "./sdk/frameworks/step.ts"

@@ -136,10 +136,11 @@ export class ToolRunner implements ToolSide {
     const steps = told.map(({ waiting: { step, isGuarded }, result: { output: told, isError } }) => {
       const output = dataOf(told)
       const contract = this.#contract(step.tool)
-      const outcome = outcomeFor(
-        contract,
-        isError ? { _tag: "threw", error: output } : { _tag: "returned", value: output },
-      )
+      // A tool that comes with each call, and was not called, was refused on the way: by its schema, or by its user.
+      const wasNotRun = this.#adopted.has(step.tool)
+      const outcome = wasNotRun
+        ? "aborted"
+        : outcomeFor(contract, isError ? { _tag: "threw", error: output } : { _tag: "returned", value: output })
       const report = outcome === "committed" ? reportOf(output, {}) : noReport
       return {
         step: { stepId: step.stepId, fences: step.fences, contract, isGuarded },

@@ -32,7 +32,7 @@ export const governedModel = (session: AnySession, model: LanguageModel): Langua
   if (model.specificationVersion !== "v3")
     throw new ReplayConfigError(
       "model",
-      `The model has specification version ${String(Reflect.get(model, "specificationVersion"))}, and v3 is supported: that of AI SDK 6.`,
+      `The model's specification is ${String(Reflect.get(model, "specificationVersion"))}. Give one of v3, that of AI SDK 6.`,
     )
   return {
     specificationVersion: "v3",

@@ -4,6 +4,7 @@
  */
 import type { ToolExecutionOptions, ToolSet } from "ai"
 import { type AnySession, pipelineOf } from "../frameworks/Asked.ts"
+import { asData } from "../frameworks/data.ts"
 import { inStep } from "../frameworks/step.ts"
 import type { ToolRunner } from "../ToolRunner.ts"
 import { Handover } from "./Handover.ts"
@@ -13,10 +14,10 @@ type Execute = NonNullable<ToolSet[string]["execute"]>
 /**
  * The same tools, governed, for `tools` of `generateText`, `streamText` and agents: their types stay as they are. The session
  * needs no `tools` of its own; each name has its contract. A tool without `execute` stays as it is: its call is admitted when the
- * model makes it, and settled by the result that the next request tells.
+ * model makes it, and settled by the result in the next request.
  *
- * `execute` is called with the same input, and options whose `abortSignal` also aborts at a kill, at the contract's time limit and
- * when the session is closed; `stepOf(options)` gives its fencing tokens. What it throws goes to the model, as the AI SDK does
+ * `execute` is called with the same input, and options whose `abortSignal` also aborts at a kill, at the contract's time limit
+ * and when the session is closed; `stepOf(options)` gives its fencing tokens. What it throws goes to the model, as the AI SDK does
  * it; so does a kill, and then the next call of the governed model rejects with it.
  */
 export const governedTools = <T extends ToolSet>(session: AnySession, tools: T): T => {
@@ -83,13 +84,3 @@ const isAsyncIterable = (value: unknown): value is AsyncIterable<unknown> =>
  */
 const isGenerator = (execute: object): boolean =>
   Object.prototype.toString.call(execute) === "[object AsyncGeneratorFunction]"
-
-/** What the contracts look into: the input as JSON, whatever a schema has made of it. */
-const asData = (input: unknown): unknown => {
-  try {
-    const text: string | undefined = JSON.stringify(input)
-    return text === undefined ? {} : JSON.parse(text)
-  } catch {
-    return input
-  }
-}

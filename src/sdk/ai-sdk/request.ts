@@ -1,7 +1,7 @@
 /** A request of the AI SDK to a model: read for the governor, narrowed, and continued with an answer that is fed back. */
 import { ToolAborted } from "../errors.ts"
 import type { ModelRequest, ToolResult, Turn } from "../governor/Turn.ts"
-import { contentText, jsonText } from "../providers/json.ts"
+import { contentText } from "../providers/json.ts"
 import type { AssistantPart, CallOptions, Content, Message, ToolResultPart } from "./spec.ts"
 
 /** Whether a tool runs in this process, as all function tools may and few of a provider's own do. */
@@ -18,11 +18,11 @@ export const requestOf = (
   tools: (params.tools ?? []).flatMap((tool) => (isCallable(tool, owns) ? [tool.name] : [])),
   inputChars: charsOf(params.prompt) + charsOf(params.tools ?? []),
   maxOutputTokens: params.maxOutputTokens,
-  results: resultsOf(params.prompt, owns),
+  results: resultsOf(params.prompt),
   attempt,
 })
 
-/** The request without the tools that may not be called now, and with the notice of them. The same object where nothing changes. */
+/** The request without the tools that may not be called now, and with the notice of them. */
 export const narrowed = (params: CallOptions, { removed, notice }: Turn, owns: Owns): CallOptions => {
   const told = notice === undefined ? params : { ...params, prompt: withNotice(params.prompt, notice) }
   const { tools = [] } = told
@@ -59,14 +59,14 @@ const isCallable = (tool: NonNullable<CallOptions["tools"]>[number], owns: Owns)
 const charsOf = (value: unknown): number =>
   (JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? "" : part)) ?? "").length
 
-const resultsOf = (prompt: CallOptions["prompt"], owns: Owns): ReadonlyArray<ToolResult> =>
+const resultsOf = (prompt: CallOptions["prompt"]): ReadonlyArray<ToolResult> =>
   prompt.flatMap((message) =>
     message.role === "tool"
-      ? message.content.flatMap((part) => (part.type === "tool-result" ? [resultOf(part, owns)] : []))
+      ? message.content.flatMap((part) => (part.type === "tool-result" ? [resultOf(part)] : []))
       : [],
   )
 
-const resultOf = ({ toolCallId: callId, toolName, output }: ToolResultPart, owns: Owns): ToolResult => {
+const resultOf = ({ toolCallId: callId, output }: ToolResultPart): ToolResult => {
   switch (output.type) {
     case "text":
     case "json":
@@ -76,8 +76,7 @@ const resultOf = ({ toolCallId: callId, toolName, output }: ToolResultPart, owns
     case "execution-denied":
       return { callId, output: new ToolAborted(output.reason ?? "Its user denied it."), isError: true }
     default:
-      // Its tool runs here and was not run, as where the model wrote what its schema refuses: it had no effect.
-      return { callId, output: owns(toolName) ? new ToolAborted(jsonText(output.value)) : output.value, isError: true }
+      return { callId, output: output.value, isError: true }
   }
 }
 

@@ -14,7 +14,7 @@ export const isRefusalError = (error: unknown): error is Refusal =>
   error instanceof ReplayContractError || error instanceof ReplayKillError || error instanceof WorkflowError
 
 /**
- * The refusal that an error is or wraps: the AI SDK wraps what a retry met (`RetryError`), the OpenAI Agents SDK what a tool threw
+ * The refusal that an error is or wraps: the AI SDK wraps what a retry met (`RetryError`), OpenAI Agents what a tool threw
  * (`ToolCallError`). Undefined where there is none, so something else went wrong.
  */
 export const refusalOf = (error: unknown): Refusal | undefined => {

@@ -10,8 +10,8 @@ import { joined } from "./signals.ts"
 const contexts = new WeakMap<object, ToolContext>()
 
 /**
- * What a governed tool may know of its step: `stepId`, `fences`, `settle`, and a `signal` that aborts at a kill, at the contract's
- * time limit, and when the framework's run is aborted. `options` are those that the tool was called with, the very object: the
+ * What a governed tool may know of its step: `stepId`, `fences`, `settle`, and a `signal` that aborts at a kill, at the
+ * contract's time limit, and when the framework's run is aborted. `options` are those that the tool was called with, the very object: the
  * second argument of an AI SDK tool, the third of an OpenAI Agents one.
  *
  * Throws `ReplayConfigError` where they are not of a governed call.
@@ -21,7 +21,7 @@ export const stepOf = (options: object | undefined): ToolContext => {
   if (context !== undefined) return context
   throw new ReplayConfigError(
     "tools",
-    "These are not the options of a governed call. Give the tool to the session's adapter, and stepOf the options as they came.",
+    "These are no options of a governed call. Give the tool to the session's adapter, and stepOf the options as they came.",
   )
 }
 
