@@ -3,6 +3,7 @@ import type { Mutant } from "../Mutant.ts"
 import { approvalMutants } from "./approvals.ts"
 import { budgetMutants } from "./budgets.ts"
 import { contractMutants } from "./contracts.ts"
+import { governorMutants } from "./governor.ts"
 import { handoffMutants } from "./handoffs.ts"
 import { killMutants } from "./kills.ts"
 import { resourceMutants } from "./resources.ts"
@@ -22,4 +23,5 @@ export const mutants: ReadonlyArray<Mutant> = [
   ...storeMutants,
   ...contractMutants,
   ...sdkMutants,
+  ...governorMutants,
 ]
