@@ -5,7 +5,7 @@
  * request is sent as the very text that the client wrote. An answer that the governor wants asked again is asked under a new turn;
  * a client's own retry is a new turn too. The client's time limit covers all of that, as this is one fetch for it.
  */
-import type { Governor, ModelAnswer, ModelUsage, Turn, Verdict } from "../governor/Turn.ts"
+import type { Governor, ModelAnswer, ModelRequest, ModelUsage, Turn, Verdict } from "../governor/Turn.ts"
 import { askForUsage, chat } from "./chat.ts"
 import { endpointOf, type Family } from "./endpoints.ts"
 import { gatedStream } from "./gatedStream.ts"
@@ -194,8 +194,9 @@ export class Caller {
   async ask(body: JsonObject, source: string | undefined, attempt: number): Promise<Answered> {
     const { protocol, governance } = this
     const chars = source === undefined ? jsonText(body).length : source.length
-    const turn = await refusing(governance.governor.begin(protocol.request(body, chars, attempt)))
-    const link = new Link(this.#init.signal ?? undefined, turn.signal)
+    const link = new Link(this.#init.signal ?? undefined)
+    const turn = await this.#begin(protocol.request(body, chars, attempt), link)
+    link.follow(turn.signal)
     const asked = new Asked(turn, body, attempt, link)
     try {
       const changed = protocol.rewrite(body, turn, governance.withheld)
@@ -204,13 +205,26 @@ export class Caller {
       const init = isSame
         ? { ...this.#init, signal: link.signal }
         : this.#rewritten(jsonText(sent), link.signal, attempt)
-      const response = await Promise.race([this.#inner(this.#input, init), link.killed])
+      const response = await Promise.race([this.#inner(this.#input, init), link.stopped])
       if (response.ok) protocol.accepted?.(body, governance.withheld)
       return { asked, response }
     } catch (error) {
       link.release()
       await asked.leave(undefined)
       if (turn.signal.aborted) throw new Refused(turn.signal.reason)
+      throw error
+    }
+  }
+
+  /** A caller who leaves does not wait for the governor; the turn that begins all the same ends at once. */
+  async #begin(request: ModelRequest, link: Link): Promise<Turn> {
+    const begun = this.governance.governor.begin(request)
+    try {
+      return await Promise.race([begun, link.stopped])
+    } catch (error) {
+      link.release()
+      if (!link.signal.aborted) throw new Refused(error)
+      begun.then((turn) => turn.fail(undefined)).catch(ignored)
       throw error
     }
   }
@@ -240,31 +254,35 @@ const refusing = async <A>(governors: Promise<A>): Promise<A> => {
 class Link {
   readonly #controller = new AbortController()
   readonly #callers: AbortSignal | undefined
-  readonly #turns: AbortSignal
+  #turns: AbortSignal | undefined
   #reject: ((reason: unknown) => void) | undefined
-  /** Rejects when the turn is stopped, even if nobody minds the signal. */
-  readonly killed = new Promise<never>((_, reject) => {
+  /** Rejects with the reason when one of the two aborts, even if nobody minds the signal. */
+  readonly stopped = new Promise<never>((_, reject) => {
     this.#reject = reject
   })
 
-  constructor(callers: AbortSignal | undefined, turns: AbortSignal) {
+  constructor(callers: AbortSignal | undefined) {
     this.#callers = callers
-    this.#turns = turns
-    this.killed.catch(ignored)
+    this.stopped.catch(ignored)
     if (callers?.aborted) this.handleEvent()
-    if (turns.aborted) this.handleEvent()
     callers?.addEventListener("abort", this)
-    turns.addEventListener("abort", this)
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
+  follow(turns: AbortSignal): void {
+    this.#turns = turns
+    if (turns.aborted) this.handleEvent()
+    turns.addEventListener("abort", this)
+  }
+
   /** One of the two has aborted. */
   handleEvent(): void {
-    if (this.#turns.aborted) this.#reject?.(this.#turns.reason)
-    this.#controller.abort(this.#turns.aborted ? this.#turns.reason : this.#callers?.reason)
+    const reason: unknown = this.#turns?.aborted ? this.#turns.reason : this.#callers?.reason
+    this.#reject?.(reason)
+    this.#controller.abort(reason)
   }
 
   stop(reason: unknown): void {
@@ -273,7 +291,7 @@ class Link {
 
   release(): void {
     this.#callers?.removeEventListener("abort", this)
-    this.#turns.removeEventListener("abort", this)
+    this.#turns?.removeEventListener("abort", this)
   }
 }
 

@@ -298,6 +298,23 @@ test("an abort of the caller ends the request and the turn", async () => {
   expect(governor.last().ended).toBe("failed")
 })
 
+test("a caller who leaves does not wait for the governor, and the turn that begins late is left", async () => {
+  await using stub = await stubServer()
+  let begin = () => {}
+  const beginAfter = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  const { client, governor } = openai(stub, { governor: { beginAfter } })
+  const controller = new AbortController()
+  setImmediate(() => controller.abort())
+  const error = await caught(client.chat.completions.create(ask, { signal: controller.signal }))
+  expect(error).toBeInstanceOf(OpenAI.APIUserAbortError)
+  expect(governor.turns).toEqual([])
+  begin()
+  await expect.poll(() => governor.turns.map(({ ended }) => ended)).toEqual(["failed"])
+  expect(stub.requests).toEqual([])
+})
+
 test("an answer's usage is told, what came from a cache too", async () => {
   await using stub = await stubServer()
   const usage = { input: 100, output: 7, cached: 60 }

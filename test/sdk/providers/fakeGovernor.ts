@@ -18,6 +18,8 @@ export interface FakeOptions {
   /** So many answers with a blocked call are fed back. */
   readonly retries?: number
   readonly begin?: () => Error | undefined
+  /** A turn begins no sooner. */
+  readonly beginAfter?: Promise<unknown>
   readonly finish?: (answer: ModelAnswer) => Error | undefined
   readonly signal?: AbortSignal
 }
@@ -40,6 +42,7 @@ export const fakeGovernor = (options: FakeOptions = {}): FakeGovernor => {
     begin: async (request) => {
       const refused = options.begin?.()
       if (refused !== undefined) throw refused
+      await options.beginAfter
       const turn: FakeTurn = { request, answer: undefined, ended: "none", usage: undefined }
       turns.push(turn)
       return {
