@@ -63,7 +63,7 @@ process.exitCode = typeof code === "number" ? code : 1
 /** Starts the agent, and waits until it has its session. */
 async function start(...mishap: ReadonlyArray<string>): Promise<ChildProcess> {
   const child = fork(join(import.meta.dirname, "agent.ts"), [folder, model.openaiUrl, ...mishap], {
-    execArgv: ["--import", import.meta.resolve("tsx")],
+    execArgv: ["--import", import.meta.resolve("../shared/typescript.mjs")],
   })
   const died = once(child, "exit").then(([code]) => {
     throw new Error(`the agent ended with ${code} before it was ready`)

@@ -56,7 +56,10 @@ async function manage(): Promise<void> {
   const open = new Map<string, Promise<string>>()
   for (const [index, text] of texts.entries()) {
     const ticket = await offered(`text-${index + 1}`, text, open)
-    open.set(ticket.handoffId, ended(ticket))
+    const end = ended(ticket)
+    // Where it rejects, whoever waits for it is told.
+    end.catch(() => {})
+    open.set(ticket.handoffId, end)
   }
   await Promise.all(open.values())
   await manager.complete()

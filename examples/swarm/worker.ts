@@ -6,7 +6,7 @@
  */
 import { appendFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Client, replay, WorkflowError } from "handrail"
+import { type Client, ReplayKillError, replay, WorkflowError } from "handrail"
 import OpenAI from "openai"
 import { prices } from "./script.ts"
 
@@ -35,37 +35,44 @@ export const work = async (name: string, team: Team, { dies = false } = {}): Pro
     if (body._tag === "session.completed" && body.handoffId === null) break
     const isOffer = body._tag === "handoff.offered" || (body._tag === "handoff.reclaimed" && body.status === "offered")
     if (!isOffer) continue
-    const session = claim(name, team, body.handoffId)
     try {
-      await session.ready()
+      if (dies) {
+        // Its heartbeats stop, and its session stays open: that is what the others see of a crash.
+        const session = await claim(name, team, body.handoffId).ready()
+        await session.close()
+        break
+      }
+      await translate(name, team, body.handoffId)
+      tally.done += 1
     } catch (error) {
-      if (!(error instanceof WorkflowError) || !taken.has(error.code)) throw error
+      if (!isLost(error)) throw error
       tally.lost += 1
-      continue
     }
-    if (dies) {
-      // Its heartbeats stop, and its session stays open: that is what the others see of a crash.
-      await session.close()
-      break
-    }
-    const { text } = textOf(session.handedOver?.summary)
-    const messages: Array<OpenAI.ChatCompletionMessageParam> = [{ role: "user", content: text }]
-    for (;;) {
-      const answer = await affordable(name, team, () =>
-        session.client.chat.completions.create({ model: "gpt-5-mini", messages, max_completion_tokens: 200, tools }),
-      )
-      const [choice] = answer.choices
-      const results = await session.runTools(answer)
-      if (choice === undefined || results.length === 0) break
-      messages.push(choice.message, ...results)
-    }
-    await session.complete({ by: name })
-    tally.done += 1
   }
   return tally
 }
 
-/** Others were faster, or it is over. */
+/** One text, from the claim to the end. */
+const translate = async (name: string, team: Team, handoffId: string): Promise<void> => {
+  await using session = await claim(name, team, handoffId).ready()
+  const { text } = textOf(session.handedOver?.summary)
+  const messages: Array<OpenAI.ChatCompletionMessageParam> = [{ role: "user", content: text }]
+  for (;;) {
+    const answer = await affordable(name, team, () =>
+      session.client.chat.completions.create({ model: "gpt-5-mini", messages, max_completion_tokens: 200, tools }),
+    )
+    const [choice] = answer.choices
+    const results = await session.runTools(answer)
+    if (choice === undefined || results.length === 0) break
+    messages.push(choice.message, ...results)
+  }
+  await session.complete({ by: name })
+}
+
+/** Another worker has the text: it was faster, or this one was not heard of for too long. Or the workflow has ended. */
+const isLost = (error: unknown): boolean =>
+  error instanceof ReplayKillError || (error instanceof WorkflowError && taken.has(error.code))
+
 const taken: ReadonlySet<string> = new Set(["handoff_already_claimed", "handoff_closed", "workflow_not_active"])
 
 const claim = (name: string, { runtime, workflowId, managerId, modelUrl, folder }: Team, handoffId: string) =>
@@ -81,7 +88,10 @@ const claim = (name: string, { runtime, workflowId, managerId, modelUrl, folder 
     prices,
   })
 
-/** A call that the purse refuses is made again once there is money. Nothing was asked, nothing was spent, nothing is open. */
+/**
+ * A call that the purse refuses is made again once there is money. Mostly the model was not even asked. Where it was, and there
+ * is nothing left for the tool that it wants, its answer is paid and lost: the journal has the usage all the same.
+ */
 const affordable = async <A>(name: string, team: Team, call: () => Promise<A>): Promise<A> => {
   for (;;) {
     try {
