@@ -1,7 +1,7 @@
 /**
  * Which requests are governed, and which are not although tools can be called there.
  *
- * Governed: `POST …/chat/completions`, `POST …/responses` and, for Anthropic, `POST …/messages`, the beta forms too.
+ * Governed: `POST …/chat/completions`, `POST …/responses` and `POST …/messages`, the beta forms too.
  *
  * Not governed, and refused unless allowed:
  * - OpenAI: runs of assistants (`/threads/runs`, `/threads/…/runs`), `/realtime`, `/live`, `/batches`, ChatKit sessions, agents'
@@ -23,11 +23,17 @@ export type Family = "openai" | "anthropic"
 /** How a request is treated: under a protocol, let through, or `ungoverned` though tools can be called there. */
 export type Endpoint = Protocol | "other" | "ungoverned"
 
-const refused: Readonly<Record<Family, RegExp>> = {
-  openai:
-    /\/(threads\/(runs|[^/]+\/runs(\/[^/]+\/submit_tool_outputs)?)|batches|chatkit\/sessions|realtime\/.+|realtime|live\/.+|agents\/sessions(\/[^/]+\/events)?|agents\/automations\/[^/]+\/invocations)$/,
-  anthropic:
-    /\/(messages\/batches|sessions(\/[^/]+(\/events)?)?|deployments(\/[^/]+\/run)?|model\/[^/]+\/invoke(-with-response-stream)?|models\/(?!count-tokens:)[^/]+:(rawPredict|streamRawPredict))$/,
+const refused: Readonly<Record<Family, ReadonlyArray<RegExp>>> = {
+  openai: [
+    /\/threads\/(runs|[^/]+\/runs(\/[^/]+\/submit_tool_outputs)?)$/,
+    /\/(batches|chatkit\/sessions|realtime|realtime\/.+|live\/.+)$/,
+    /\/agents\/(sessions(\/[^/]+\/events)?|automations\/[^/]+\/invocations)$/,
+  ],
+  anthropic: [
+    /\/(messages\/batches|sessions(\/[^/]+(\/events)?)?|deployments(\/[^/]+\/run)?)$/,
+    /\/model\/[^/]+\/invoke(-with-response-stream)?$/,
+    /\/models\/(?!count-tokens:)[^/]+:(rawPredict|streamRawPredict)$/,
+  ],
 }
 
 export const endpointOf = (family: Family, method: string, url: string): Endpoint => {
@@ -36,10 +42,11 @@ export const endpointOf = (family: Family, method: string, url: string): Endpoin
     const isStoredStream = family === "openai" && /\/responses\/[^/]+$/.test(path) && /[?&]stream=true(&|$)/.test(url)
     return isStoredStream ? "ungoverned" : "other"
   }
-  if (family === "anthropic" && path.endsWith("/messages")) return messages
-  if (family === "openai" && path.endsWith("/chat/completions")) return chat
-  if (family === "openai" && path.endsWith("/responses")) return responses
-  return refused[family].test(path) ? "ungoverned" : "other"
+  // By the path, whoever's client it is: servers speak one another's protocols. An assistant's thread has messages of its own.
+  if (path.endsWith("/chat/completions")) return chat
+  if (path.endsWith("/responses")) return responses
+  if (path.endsWith("/messages") && !/\/threads\/[^/]+\/messages$/.test(path)) return messages
+  return refused[family].some((pattern) => pattern.test(path)) ? "ungoverned" : "other"
 }
 
 const pathOf = (url: string): string => {

@@ -25,8 +25,8 @@ export interface GovernedClientOptions {
   /** What happens to requests that can call tools and are not governed (`endpoints.ts` lists them): `block`, by default. */
   readonly ungovernedEndpoints?: "block" | "allow"
   /**
-   * Streams of chat completions tell their usage only when asked: they are asked, by default, and a caller who did not ask does not
-   * see it. Turn it off for a server that knows no `stream_options`: then the usage of its streams is unknown.
+   * Streams of chat completions tell their usage only when asked: they are asked, by default, and a caller who did not ask
+   * does not see it. Turn it off for a server that knows no `stream_options`: then the usage of its streams is unknown.
    */
   readonly asksForUsage?: boolean
 }

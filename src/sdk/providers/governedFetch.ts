@@ -2,8 +2,8 @@
  * A fetch under which every model call of a client is a turn of the governor: the request is narrowed, the answer gated.
  *
  * What the provider or the network says goes back as it came: errors, statuses, what is no JSON. Where nothing changes, the
- * request is sent as the very text that the client wrote. An answer that the governor wants asked again is asked under a new turn;
- * a client's own retry is a new turn too. The client's time limit covers all of that, as this is one fetch for it.
+ * request is sent as the very text that the client wrote. An answer that the governor wants asked again is asked under a new
+ * turn; a client's own retry is a new turn too. The client's time limit covers all of that, as this is one fetch for it.
  */
 import type { Governor, ModelAnswer, ModelRequest, ModelUsage, Turn, Verdict } from "../governor/Turn.ts"
 import { askForUsage, chat } from "./chat.ts"
@@ -190,7 +190,9 @@ export class Caller {
     this.#init = init
   }
 
-  /** Sends the request under a new turn. Throws `Refused`, or what the fetch threw. `source` is the body's text, where it has one. */
+  /**
+   * Sends the request under a new turn. `source` is the body's text, where it has one. Throws `Refused`, or what the fetch threw.
+   */
   async ask(body: JsonObject, source: string | undefined, attempt: number): Promise<Answered> {
     const { protocol, governance } = this
     const chars = source === undefined ? jsonText(body).length : source.length

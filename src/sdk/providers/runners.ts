@@ -1,6 +1,6 @@
 /**
- * The helpers of the clients that run a stream and emit events (`stream`, `runTools`) wrap whatever error is not their own in one of
- * theirs, as its cause. The governor's errors come out of them as they are, too.
+ * The helpers of the clients that run a stream and emit events (`stream`, `runTools`) wrap whatever error is not their own in
+ * one of theirs, as its cause. The governor's errors come out of them as they are, too.
  *
  * A message thread's `stream()` is made elsewhere: there the governor's error is the cause.
  */

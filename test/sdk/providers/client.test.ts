@@ -214,6 +214,18 @@ test("endpoints without tools pass untouched", async () => {
   expect([...governor.turns, ...other.governor.turns]).toEqual([])
 })
 
+test("an endpoint is governed by its path, whoever's client it is; an assistant's messages are no model's", async () => {
+  await using stub = await stubServer()
+  const { client, governor } = openai(stub)
+  const other = anthropic(stub)
+  stub.next(messageReply({ parts: [] }), hello, { json: { id: "msg" } })
+  await client.post("/messages", { body: { model: "m" } })
+  await other.client.post("/v1/chat/completions/", { body: ask })
+  await client.beta.threads.messages.create("t", { role: "user", content: "x" })
+  expect(governor.turns.map(({ request }) => request.provider)).toEqual(["anthropic.messages"])
+  expect(other.governor.turns.map(({ request }) => request.provider)).toEqual(["openai.chat"])
+})
+
 test("a request that nothing changes is sent as the client wrote it", async () => {
   await using stub = await stubServer()
   const { client, governor } = openai(stub)
