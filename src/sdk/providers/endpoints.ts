@@ -42,7 +42,7 @@ export const endpointOf = (family: Family, method: string, url: string): Endpoin
     const isStoredStream = family === "openai" && /\/responses\/[^/]+$/.test(path) && /[?&]stream=true(&|$)/.test(url)
     return isStoredStream ? "ungoverned" : "other"
   }
-  // By the path, whoever's client it is: servers speak one another's protocols. An assistant's thread has messages of its own.
+  // By the path, whichever client asks: servers speak one another's protocols. An assistant's thread has messages of its own.
   if (path.endsWith("/chat/completions")) return chat
   if (path.endsWith("/responses")) return responses
   if (path.endsWith("/messages") && !/\/threads\/[^/]+\/messages$/.test(path)) return messages

@@ -214,7 +214,7 @@ test("endpoints without tools pass untouched", async () => {
   expect([...governor.turns, ...other.governor.turns]).toEqual([])
 })
 
-test("an endpoint is governed by its path, whoever's client it is; an assistant's messages are no model's", async () => {
+test("an endpoint is governed by its path, whichever client asks; an assistant's messages are no model's", async () => {
   await using stub = await stubServer()
   const { client, governor } = openai(stub)
   const other = anthropic(stub)
