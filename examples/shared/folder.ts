@@ -1,10 +1,10 @@
-/** Where an example keeps its store and what its tools write: `--out DIR`, or a new folder in the system's place for such. */
-import { mkdirSync, mkdtempSync } from "node:fs"
+/** Where an example keeps its store and what its tools write: `--out DIR`, which is new or empty, or a new folder in the system's place for such. */
+import { mkdirSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 
-/** The folder, and those of the `flags` that were given. A word that is not known ends the program with 2. */
+/** The folder, and those of the `flags` that were given. What can't be right ends the program with 2. */
 export const readArguments = (name: string, flags: ReadonlyArray<string> = []) => {
   try {
     const { values } = parseArgs({
@@ -16,6 +16,7 @@ export const readArguments = (name: string, flags: ReadonlyArray<string> = []) =
     const { out, ...rest } = values
     const folder = out === undefined ? mkdtempSync(join(tmpdir(), `handrail-${name}-`)) : resolve(out)
     mkdirSync(folder, { recursive: true })
+    if (readdirSync(folder).length > 0) throw new Error(`${folder} is not empty: name a new folder.`)
     return { folder, given: new Set(Object.keys(rest)) }
   } catch (error) {
     const usage = ["[--out DIR]", ...flags.map((flag) => `[--${flag}]`)].join(" ")
