@@ -38,8 +38,7 @@ export const run = (
     signal?.throwIfAborted()
     const child = spawn("git", args, {
       cwd: directory,
-      // Nobody is there to be asked for a password.
-      env: { ...process.env, GIT_TERMINAL_PROMPT: "0" },
+      env: environment(),
       stdio: ["pipe", "pipe", "pipe"],
       ...(signal === undefined ? {} : { signal }),
     })
@@ -61,6 +60,16 @@ export const run = (
     child.on("close", (code) => resolve({ code, ...text }))
     child.stdin.end(input ?? "")
   })
+
+/** Of a repository that a hook of git's runs in, and not of the one that is meant. */
+const local =
+  /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX)$/
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !local.test(name))),
+  // Nobody is there to be asked for a password.
+  GIT_TERMINAL_PROMPT: "0",
+})
 
 /** Its output without the line's end. Throws `FenceError` with code `failed`. */
 export const ask = async (

@@ -40,6 +40,8 @@ vi.mock("node:fs/promises", async (original) => {
       const happens = steps.last.then(() => call(...args))
       steps.last = happens.catch(() => {})
       const result = await happens
+      // The order of steps is what counts here, and the disk would take most of the time.
+      if (typeof result === "object" && result !== null && "sync" in result) result.sync = async () => {}
       if (name === "rename" && String(args[1]).endsWith("config.json")) steps.landed.push(writer?.token ?? 0)
       return result
     }
@@ -103,9 +105,9 @@ test("no write lands after one with a greater token, whoever freezes where", asy
         const last = steps.landed.at(-1)
         if (last !== undefined) expect(readFileSync(file, "utf8")).toBe(String(last))
       }),
-      runs(500),
+      runs(300),
     )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-})
+}, 120_000)

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, onTestFinished, test, vi } from "vitest"
 import { type Fence, FenceError, pushGitRef, updateGitRef } from "../../../src/fences.ts"
 import { arrivals, fence, landed, landing, runs } from "./fixtures.ts"
 
@@ -138,6 +138,17 @@ test("a writer that looked, and froze until a newer one had set the ref to the s
   await expect(pushGitRef({ directory: local, remote: "origin", ref, newId: first }, fence(1))).rejects.toMatchObject({
     newest: 2,
   })
+})
+
+test("inside a hook of another repository the one that is named is meant", async () => {
+  const { local, other, git, first } = repositories()
+  vi.stubEnv("GIT_DIR", join(other, ".git"))
+  onTestFinished(() => {
+    vi.unstubAllEnvs()
+  })
+  await updateGitRef({ directory: local, ref, newId: first }, fence(1))
+  vi.unstubAllEnvs()
+  expect(git("local", "rev-parse", ref)).toBe(first)
 })
 
 test("a remote that is not there, and a signal that aborts, are told as they are", async () => {
