@@ -1,7 +1,7 @@
 /** `handrail/ai-sdk`: the Vercel AI SDK's models and tools under a session. Needs `ai`, an optional peer. */
 
 export { governedModel, handrailMiddleware } from "./sdk/ai-sdk/governedModel.ts"
-export { governedTools } from "./sdk/ai-sdk/governedTools.ts"
+export { governedTools, type ToolTable } from "./sdk/ai-sdk/governedTools.ts"
 export {
   type ClaimingSession,
   type DurableHandoffOptions,

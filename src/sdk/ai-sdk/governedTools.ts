@@ -2,14 +2,17 @@
  * Tools of the AI SDK whose `execute` is run by the session: the step that was admitted with the model's answer is the one that
  * runs, under its contract's time limit, with its fencing tokens, and with a receipt whatever becomes of it.
  */
-import type { ToolExecutionOptions, ToolSet } from "ai"
+import type { ToolExecutionOptions } from "ai"
 import { type AnySession, pipelineOf } from "../frameworks/Asked.ts"
 import { asData } from "../frameworks/data.ts"
 import { inStep } from "../frameworks/step.ts"
 import type { ToolRunner } from "../ToolRunner.ts"
 import { Handover } from "./Handover.ts"
 
-type Execute = NonNullable<ToolSet[string]["execute"]>
+type Execute = (input: unknown, options: ToolExecutionOptions) => unknown
+
+/** Any tools of the AI SDK. Its own type refuses those without `execute` under `exactOptionalPropertyTypes`. */
+export type ToolTable = Readonly<Record<string, { readonly inputSchema: unknown; readonly execute?: unknown }>>
 
 /**
  * The same tools, governed, for `tools` of `generateText`, `streamText` and agents: their types stay as they are. The session
@@ -17,10 +20,10 @@ type Execute = NonNullable<ToolSet[string]["execute"]>
  * model makes it, and settled by the result in the next request.
  *
  * `execute` is called with the same input, and options whose `abortSignal` also aborts at a kill, at the contract's time limit
- * and when the session is closed; `stepOf(options)` gives its fencing tokens. What it throws goes to the model, as the AI SDK does
- * it; so does a kill, and then the next call of the governed model rejects with it.
+ * and when the session is closed; `stepOf(options)` gives its fencing tokens. What it throws goes to the model, as the AI SDK
+ * does it; so does a kill, and then the next call of the governed model rejects with it.
  */
-export const governedTools = <T extends ToolSet>(session: AnySession, tools: T): T => {
+export const governedTools = <T extends ToolTable>(session: AnySession, tools: T): T => {
   const { runner } = pipelineOf(session)
   const governed: T = { ...tools }
   for (const [name, tool] of Object.entries(tools)) {

@@ -11,8 +11,8 @@ const contexts = new WeakMap<object, ToolContext>()
 
 /**
  * What a governed tool may know of its step: `stepId`, `fences`, `settle`, and a `signal` that aborts at a kill, at the
- * contract's time limit, and when the framework's run is aborted. `options` are those that the tool was called with, the very object: the
- * second argument of an AI SDK tool, the third of an OpenAI Agents one.
+ * contract's time limit, and when the framework's run is aborted. `options` are those that the tool was called with, the very
+ * object: the second argument of an AI SDK tool, the third of an OpenAI Agents one.
  *
  * Throws `ReplayConfigError` where they are not of a governed call.
  */
