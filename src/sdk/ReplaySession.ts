@@ -37,6 +37,7 @@ import { type GovernedClientErrors, governedClient } from "./providers/governedC
 import { runTools, type ToolMessages } from "./runTools.ts"
 import { type Opened, SessionLink } from "./SessionLink.ts"
 import type { GovernedTools, Tools } from "./Tools.ts"
+import type { OfferedTools } from "./tool.ts"
 
 /** Names a handoff: what `handoff` answered, or its id alone. */
 export interface Ticket {
@@ -157,6 +158,14 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     this.#life.check()
     const removed = this.#pipeline.rulebook.narrow(tools)
     return tools.filter((tool) => !removed.has(tool))
+  }
+
+  /**
+   * The session's tools that have a schema (`tool({ parameters, … })`) and may be called now, for the `tools` of a request to this
+   * provider. The request is narrowed anyway: this spares writing the schemas twice.
+   */
+  offered<K extends keyof OfferedTools>(provider: K): Array<OfferedTools[K]> {
+    return this.#pipeline.schemas.offered(provider, this.allowedTools())
   }
 
   /**

@@ -366,10 +366,12 @@ const became: Readonly<Record<Outcome, string>> = {
 const outcomeFor = (contract: ToolContract, end: Ending): Outcome => {
   if (end._tag === "returned") return "committed"
   if (contract.sideEffect === "read") return "aborted"
+  // Nobody acknowledges such a call, so nobody would ever find out: once begun it counts as done.
+  const unsure = contract.rest.commit_requirement === "none" ? "committed" : "unknown"
   // It may still do its work, even within a transaction.
-  if (end._tag === "left") return "unknown"
+  if (end._tag === "left") return unsure
   if (end.error instanceof ToolAborted || contract.evidenceClass === "local_transaction") return "aborted"
-  return "unknown"
+  return unsure
 }
 
 /** Runs the tool; it always ends as a value, also where it throws before its first await. */

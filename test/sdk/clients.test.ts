@@ -11,11 +11,6 @@ import { chatReply } from "./providers/openaiStub.ts"
 import { stubServer } from "./providers/stubServer.ts"
 
 const prices = { "*": { input: 1000, output: 1000 } }
-/** The clients' stream helpers put an error of their own around whatever ends a stream. */
-const reasonOf = async (promise: Promise<unknown>): Promise<unknown> => {
-  const error = await errorOf(promise)
-  return error instanceof Error && !/^Replay|^Workflow/.test(error.name) ? error.cause : error
-}
 /** What a stub's answer costs: 20 tokens in, 10 out. */
 const spent = 0.03
 
@@ -71,7 +66,7 @@ describe.each(dialects.map((dialect) => ({ dialect, name: dialect.name })))("$na
     async (_, ask) => {
       const { stub, ran, session, cost } = await scene()
       stub.next(dialect.reply({ parts: [call("c1", "look"), call("c2", "pay")] }))
-      const error = await reasonOf(ask(session, ["look", "post"]))
+      const error = await errorOf(ask(session, ["look", "post"]))
       expect(error).toBeInstanceOf(ReplayContractError)
       expect(error).toMatchObject({ failures: [{ tool: "pay", code: "risk_blocked" }] })
       expect(stub.requests).toHaveLength(1)
@@ -98,12 +93,12 @@ describe.each(dialects.map((dialect) => ({ dialect, name: dialect.name })))("$na
       void runtime.kill({ workflowId: "w1", scope: "workflow", reason: "enough" })
       return "never"
     })
-    expect(await reasonOf(ask(session, ["look"]))).toBeInstanceOf(ReplayKillError)
+    expect(await errorOf(ask(session, ["look"]))).toBeInstanceOf(ReplayKillError)
     held.open()
     expect(stub.requests).toHaveLength(1)
     await stub.requests[0]?.closed
     expect(await errorOf(session.tools.look())).toBeInstanceOf(ReplayKillError)
-    expect(await reasonOf(ask(session, ["look"]))).toBeInstanceOf(ReplayKillError)
+    expect(await errorOf(ask(session, ["look"]))).toBeInstanceOf(ReplayKillError)
     expect(stub.requests).toHaveLength(1)
     expect(ran).toEqual([])
     expect((await runtime.getWorkflow("w1")).ledger.cost).toMatchObject({ reserved: 0 })
@@ -121,7 +116,7 @@ describe.each(dialects.map((dialect) => ({ dialect, name: dialect.name })))("$na
       isKilled = true
       void runtime.kill({ sessionId: "root", scope: "subtree", reason: "enough" })
     }
-    expect(await reasonOf(dialect.stream(session, ["post"], onText))).toBeInstanceOf(ReplayKillError)
+    expect(await errorOf(dialect.stream(session, ["post"], onText))).toBeInstanceOf(ReplayKillError)
     later.open()
     expect(await stub.requests[0]?.closed).toBe("left")
     expect(await errorOf(session.tools.post())).toBeInstanceOf(ReplayKillError)
@@ -141,6 +136,22 @@ describe.each(dialects.map((dialect) => ({ dialect, name: dialect.name })))("$na
       ["passed", 1],
     ])
   })
+
+  test.each(ways)(
+    "%s: the caller's own signal stops the session, and no answer looks whole that is not",
+    async (_, ask) => {
+      const stop = new AbortController()
+      const { stub, session } = await scene({ signal: stop.signal })
+      await session.ready()
+      stub.next(() => {
+        stop.abort()
+        return "never"
+      })
+      const error = await errorOf(ask(session, ["look"]))
+      expect(error).toMatchObject({ code: "closed" })
+      expect(session.signal.aborted).toBe(true)
+    },
+  )
 
   test("strip_blocked passes the rest of an answer on", async () => {
     const { stub, ran, session } = await scene({ gate: "strip_blocked" })

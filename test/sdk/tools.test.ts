@@ -199,6 +199,21 @@ test("a wrong report is told after the step is committed with its estimate", asy
   expect((await session.getWorkflowState()).ledger.cost).toMatchObject({ used: 4, reserved: 0 })
 })
 
+test("a call that nobody acknowledges counts as committed once it has begun, unless it certainly did nothing", async () => {
+  const runtime = await openRuntime()
+  const folder = governance({
+    "lead/post.yaml": "tool: post\nside_effect: write\ncommit_requirement: none\ncost: { estimate: 1 }\n",
+  })
+  const session = lead(runtime, folder, {
+    post: (how: string) => {
+      throw how === "aborted" ? new ToolAborted("nothing was sent") : new Error("no answer")
+    },
+  })
+  expect(outcomeOf(await errorOf(session.tools.post("sent")))).toMatchObject({ outcome: "committed" })
+  expect(outcomeOf(await errorOf(session.tools.post("aborted")))).toMatchObject({ outcome: "aborted" })
+  expect(await resolutions(runtime)).toEqual(["post committed", "post aborted"])
+})
+
 describe("trouble with the infrastructure", () => {
   test("is retried under one idempotency key, and the step is proposed once (I8)", async () => {
     const runtime = await openRuntime()

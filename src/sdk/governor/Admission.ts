@@ -66,6 +66,8 @@ export interface AdmissionSettings {
   readonly principal: string | null
   readonly environment: string | null
   readonly contractOf: (tool: string) => ToolContract | undefined
+  /** What is wrong with a call's arguments by its tool's own schema. */
+  readonly problemOf: (tool: string, input: unknown) => ContractFailure | undefined
 }
 
 /** A turn while it is decided. */
@@ -166,21 +168,13 @@ export class Admissions {
   }
 
   #failuresOf(calls: ReadonlyArray<AskedCall>): ReadonlyArray<Failures> {
-    const flaws = calls.map((call): Failures => {
-      const flaw = call.flaw ?? this.#keyFlaw(call)
-      return flaw === undefined ? [] : [flaw]
-    })
-    const sound = calls.map((_, index) => index).filter((index) => flaws[index]?.length === 0)
-    const judged = this.#rulebook.judge(
-      sound.flatMap((index) => {
-        const call = calls[index]
-        return call === undefined ? [] : [{ tool: call.tool, arguments: call.input }]
-      }),
+    return this.#rulebook.judge(
+      calls.map((call) => ({
+        tool: call.tool,
+        arguments: call.input,
+        flaw: call.flaw ?? this.#settings.problemOf(call.tool, call.input) ?? this.#keyFlaw(call),
+      })),
     )
-    sound.forEach((index, at) => {
-      flaws[index] = judged[at] ?? []
-    })
-    return flaws
   }
 
   #keyFlaw({ tool, input }: AskedCall): ContractFailure | undefined {

@@ -5,7 +5,7 @@
  * stay of them were admitted; and what it has cost is settled also where everything was blocked.
  */
 import { fromMicros, toMicros } from "../../machines/ids.ts"
-import { isRefusal, WorkflowError } from "../../runtime/errors.ts"
+import { fail, isRefusal, WorkflowError } from "../../runtime/errors.ts"
 import { type ContractFailure, failureText, ReplayContractError } from "../errors.ts"
 import { limits } from "../limits.ts"
 import type { NarrowingFeedback, Settings } from "../options.ts"
@@ -125,7 +125,7 @@ export class ModelGovernor implements Governor {
   #turn(begun: Begun): Turn {
     const { authority, settings } = this.#parts
     const controller = new AbortController()
-    const forget = authority.life.onEnd((why) => controller.abort(why))
+    const forget = authority.life.onEnd((why) => controller.abort(reasonOf(why)))
     const isEnforced = settings.mode === "enforce"
     const removed = isEnforced ? new Set(begun.narrowed.keys()) : noneRemoved
     return {
@@ -180,6 +180,12 @@ export class ModelGovernor implements Governor {
     return { inputTokens, outputTokens, cost: this.#cost(asked, answered, usage) ?? 0 }
   }
 }
+
+/** Clients take an AbortError for their caller's own and end a stream without a word: this one is not the caller's. */
+const reasonOf = (why: unknown): unknown =>
+  why instanceof Error && why.name === "AbortError"
+    ? fail("closed", `The session was stopped in this process: ${why.message}`)
+    : why
 
 const noneNarrowed: ReadonlyMap<string, Failures> = new Map()
 const noneRemoved: ReadonlySet<string> = new Set()

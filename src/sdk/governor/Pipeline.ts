@@ -3,6 +3,7 @@ import type { Contracts } from "../contracts.ts"
 import type { Settings } from "../options.ts"
 import { ToolRunner } from "../ToolRunner.ts"
 import type { Tools } from "../Tools.ts"
+import { ToolSchemas } from "../tool.ts"
 import { Admissions } from "./Admission.ts"
 import type { Authority } from "./Authority.ts"
 import { DecisionLog } from "./DecisionLog.ts"
@@ -32,6 +33,7 @@ export class Pipeline {
   readonly authority: Authority
   readonly rulebook: Rulebook
   readonly log: DecisionLog
+  readonly schemas: ToolSchemas
   readonly runner: ToolRunner
   readonly governor: Governor
 
@@ -40,12 +42,15 @@ export class Pipeline {
     const contractOf = (tool: string) => contracts.tools.get(tool)
     const guard = new Guard(settings.inWorkflow?.unguardedCalls ?? 0)
     const log = new DecisionLog(settings.onDecision)
-    const settingsOfAdmission = { mode, agent, principal, environment, contractOf }
+    const schemas = new ToolSchemas(tools)
+    const problemOf = (tool: string, input: unknown) => schemas.problemOf(tool, input)
+    const settingsOfAdmission = { mode, agent, principal, environment, contractOf, problemOf }
     const admissions = new Admissions(authority, rulebook, guard, log, settingsOfAdmission)
     const runner = new ToolRunner({ authority, admissions, rulebook, guard, contractOf, tools })
     const prices = new PriceList(settings.prices)
     this.authority = authority
     this.rulebook = rulebook
+    this.schemas = schemas
     this.log = log
     this.runner = runner
     this.governor = new ModelGovernor({ settings, authority, rulebook, admissions, guard, prices, tools: runner })

@@ -18,7 +18,6 @@ import {
 import type { EventBody, EventOf } from "../../machines/events.ts"
 import type { Micros } from "../../machines/ids.ts"
 import type { ContractFailure } from "../errors.ts"
-import type { AllowedCall } from "./Authority.ts"
 
 export interface PolicyContext {
   readonly agent: string
@@ -38,6 +37,13 @@ export interface RulebookOptions {
   readonly judging: JudgeOptions
   readonly policy: Policy | undefined
   readonly context: Omit<PolicyContext, "phase">
+}
+
+export interface JudgedCall {
+  readonly tool: string
+  readonly arguments: unknown
+  /** Why the contracts need not even look at it. */
+  readonly flaw: ContractFailure | undefined
 }
 
 /** No failures: the call is allowed. */
@@ -104,24 +110,23 @@ export class Rulebook {
   }
 
   /** The failures of each call of one answer, in its order. Nothing is remembered of it but that it was asked. */
-  judge(calls: ReadonlyArray<Pick<AllowedCall, "tool" | "arguments">>): ReadonlyArray<Failures> {
-    const failures: Array<Failures> = calls.map(({ tool }) => {
-      const failure = this.#ownRules(tool)
-      return failure === undefined ? [] : [failure]
-    })
-    const judged = calls.map((call, index) => ({ call, index })).filter(({ index }) => failures[index]?.length === 0)
+  judge(calls: ReadonlyArray<JudgedCall>): ReadonlyArray<Failures> {
+    const own = calls.map(({ tool, flaw }) => flaw ?? this.#ownRules(tool))
     const verdicts = judge(
       this.#rules,
       this.#state,
-      judged.map(({ call }) => call),
+      calls.filter((_, index) => own[index] === undefined),
       this.#options.judging,
-    )
-    judged.forEach(({ index }, at) => {
-      const verdict = verdicts[at]
-      if (verdict !== undefined && !verdict.allowed) failures[index] = verdict.failures
+    )[Symbol.iterator]()
+    const failures: Array<Failures> = []
+    const judged = calls.map(({ tool }, index) => {
+      const failure = own[index]
+      const { value: verdict } = failure === undefined ? verdicts.next() : { value: undefined }
+      failures.push(failure !== undefined ? [failure] : verdict?.allowed === false ? verdict.failures : [])
+      // What the contracts did not judge counts as blocked, and is like no call that they did.
+      return verdict ?? { allowed: false, fingerprint: `unjudged ${tool}` }
     })
-    if (this.isStateful)
-      this.#evolve({ type: "judged", calls: verdicts.map(({ allowed, fingerprint }) => ({ allowed, fingerprint })) })
+    if (this.isStateful) this.#evolve({ type: "judged", calls: judged })
     return failures
   }
 
