@@ -53,6 +53,9 @@ await using session = replay(new OpenAI({ apiKey: "none", baseURL: modelUrl }), 
   },
 })
 
+// It does not outlive the program that started it.
+const leave = (): void => process.exit(1)
+process.once("disconnect", leave)
 await session.ready()
 process.send?.("ready")
 const { memory, save } = openMemory(folder)
@@ -74,6 +77,7 @@ for (;;) {
   }
 }
 await session.complete()
+process.off("disconnect", leave)
 process.disconnect?.()
 
 /** What goes back to the model with the next request: what it said, and what it called. */

@@ -75,12 +75,12 @@ async function start(...mishap: ReadonlyArray<string>): Promise<ChildProcess> {
 
 /** Waits until the deployment of a version awaits approval, and answers with its step. */
 async function nextApproval(version: string): Promise<string> {
-  for await (const { body } of operator.events({ workflowId })) {
+  for await (const { body } of operator.events({ workflowId, signal: AbortSignal.timeout(60_000) })) {
     if (body._tag !== "steps.proposed") continue
     const step = body.steps.find(
       ({ status, arguments: args }) => status === "awaiting_approval" && JSON.stringify(args).includes(version),
     )
     if (step !== undefined) return step.stepId
   }
-  throw new Error("the workflow ended")
+  throw new Error(`nobody asked for the deployment of ${version} within a minute`)
 }

@@ -1,4 +1,7 @@
-/** Where an example keeps its store and what its tools write: `--out DIR`, which is new or empty, or a new folder in the system's place for such. */
+/**
+ * Where an example keeps its store and what its tools write: `--out DIR`, which is new or empty, or a new folder in the system's
+ * place for such.
+ */
 import { mkdirSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
