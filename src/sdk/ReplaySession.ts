@@ -128,8 +128,9 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
   }
 
   /**
-   * Steps that the session had begun before this process: the agent finds out what became of them, and says so by `receipt`. Those
-   * that were not admitted yet, such as one that awaits approval, it need not mind: the same call of the tool takes them up.
+   * Steps that the session had begun before this process: the agent finds out what became of them, and says so by
+   * `receipt`. Those that were not admitted yet, such as one that awaits approval, it need not mind: the same call of the
+   * tool takes them up.
    */
   get unresolved(): ReadonlyArray<UnresolvedStep> {
     return this.#opened("unresolved").unresolved
@@ -161,8 +162,8 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
   }
 
   /**
-   * The session's tools that have a schema (`tool({ parameters, … })`) and may be called now, for the `tools` of a request to this
-   * provider. The request is narrowed anyway: this spares writing the schemas twice.
+   * The session's tools that have a schema (`tool({ parameters, … })`) and may be called now, for the `tools` of a
+   * request to this provider. The request is narrowed anyway: this spares writing the schemas twice.
    */
   offered<K extends keyof OfferedTools>(provider: K): Array<OfferedTools[K]> {
     return this.#pipeline.schemas.offered(provider, this.allowedTools())

@@ -154,8 +154,8 @@ export class ToolRunner implements ToolSide {
   }
 
   /**
-   * Gives back what was never begun: this process will not run it any more. A call that awaits approval may be left its place, for
-   * the process that resumes the session.
+   * Gives back what was never begun: this process will not run it any more. A call that awaits approval may be left its
+   * place, for the process that resumes the session.
    */
   async abandon({ leaves }: { readonly leaves: "approvals" | "nothing" } = { leaves: "nothing" }): Promise<void> {
     const isGivenBack = ({ tool, status }: Step): boolean =>
@@ -192,8 +192,8 @@ export class ToolRunner implements ToolSide {
   }
 
   /**
-   * The model's call of this id. What reached its tool may be other than what was admitted, as where a program mends a call that a
-   * model wrote badly: that is given back, and asked for anew.
+   * The model's call of this id. What reached its tool may be other than what was admitted, as where a program mends a
+   * call that a model wrote badly: that is given back, and asked for anew.
    */
   async #taken(callId: string, tool: string, input: unknown): Promise<WaitingStep | undefined> {
     const found = this.#waiting.take(callId)

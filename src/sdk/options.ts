@@ -37,8 +37,8 @@ export interface ChildWorkflow {
 }
 
 /**
- * `contractsDir` or `contracts` is given, and in a workflow `workflow` with where it runs. Outside of one, the options that are of
- * use in a workflow only are refused.
+ * `contractsDir` or `contracts` is given, and in a workflow `workflow` with where it runs. Outside of one, the options
+ * that are of use in a workflow only are refused.
  */
 export interface ReplayOptions<T extends Tools = Tools> {
   /** The agent's name, for people who read the journal. */
@@ -54,9 +54,9 @@ export interface ReplayOptions<T extends Tools = Tools> {
    */
   readonly mode?: Mode | undefined
   /**
-   * What a blocked call does to its model's answer. `reject_all` (default): the whole answer is rejected. `strip_partial`: the call
-   * is taken out; an answer with no call left is rejected. `strip_blocked`: the call is taken out, and the rest is passed on also
-   * where no call is left.
+   * What a blocked call does to its model's answer. `reject_all` (default): the whole answer is rejected.
+   * `strip_partial`: the call is taken out; an answer with no call left is rejected. `strip_blocked`: the call is taken
+   * out, and the rest is passed on also where no call is left.
    */
   readonly gate?: Gate | undefined
   /** A tool without a contract. Default `block`. */
@@ -64,8 +64,8 @@ export interface ReplayOptions<T extends Tools = Tools> {
   /** How often a rejected answer is fed back to the model with its failures: 0 (default) to 5. */
   readonly maxRetries?: number | undefined
   /**
-   * What the model is told of tools that it is not offered now. `silent` (default): nothing. `metadata`: nothing, and `decisionOf` of
-   * the answer says it to the agent. `inject`: a line of the request's instructions.
+   * What the model is told of tools that it is not offered now. `silent` (default): nothing. `metadata`: nothing, and
+   * `decisionOf` of the answer says it to the agent. `inject`: a line of the request's instructions.
    */
   readonly narrowingFeedback?: NarrowingFeedback | undefined
   /** What models cost, per million tokens. A model without a price is refused where a cost is limited. */

@@ -66,8 +66,8 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     name: "killed-on-the-way",
     breaks: "A tool is started for a step whose session was killed since.",
     rule: "§5",
-    find: `if (this.#link.life.hasEnded) {`,
-    replace: `if (this.#link.life.hasEnded && contract.timeoutMs === -1) {`,
+    find: `if (authority.life.hasEnded) {`,
+    replace: `if (authority.life.hasEnded && name === "") {`,
     checks: [kill],
   }),
   link({
@@ -146,8 +146,8 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     name: "queued-place-is-given-up",
     breaks: "A step whose caller is gone keeps its place in the queue.",
     rule: "§6, I11",
-    find: `if (!this.#link.life.isKilled) await this.#receipt({ stepId, fences: [], contract }, "aborted", noReport)`,
-    replace: `if (this.#link.life.isKilled) await this.#receipt({ stepId, fences: [], contract }, "aborted", noReport)`,
+    find: `if (!life.isKilled && !isKept) await`,
+    replace: `if (life.isKilled && !isKept) await`,
     checks: [resume],
   }),
 ]

@@ -234,10 +234,11 @@ const noticeOf = (
   feedback: NarrowingFeedback,
   removed: ReadonlySet<string>,
   narrowed: ReadonlyMap<string, Failures>,
-): string | undefined =>
-  feedback !== "inject" || removed.size === 0
-    ? undefined
-    : `Some tools are not available now. ${Array.from(removed, (tool) => `${tool}: ${narrowed.get(tool)?.[0]?.detail ?? ""}`).join(" ")}`
+): string | undefined => {
+  if (feedback !== "inject" || removed.size === 0) return undefined
+  const reasons = Array.from(removed, (tool) => `${tool}: ${narrowed.get(tool)?.[0]?.detail ?? ""}`)
+  return `Some tools are not available now. ${reasons.join(" ")}`
+}
 
 const headersOf = (
   feedback: NarrowingFeedback,
