@@ -106,6 +106,8 @@ const describe = (body: EventBody, names: Names): Words => {
     case "steps.proposed":
       for (const { stepId, tool } of body.steps) names.learnTool(stepId, tool)
       return [names.session(body.sessionId), body.steps.map(proposed).join(", "), "dim"]
+    case "step.approved":
+      return [names.session(body.sessionId), "has an approval", "green"]
     case "steps.resolved":
       return resolved(body, names)
     case "session.completed":

@@ -122,7 +122,7 @@ export const sdkMutants: ReadonlyArray<Mutant> = [
     name: "left-behind-is-unknown",
     breaks: "A tool that goes on in spite of its signal is reported as without effect.",
     rule: "§5",
-    find: `  if (end._tag === "left") return "unknown"\n`,
+    find: `  if (end._tag === "left") return unsure\n`,
     replace: `  if (end._tag === "left") return "aborted"\n`,
     checks: [tools],
   }),
