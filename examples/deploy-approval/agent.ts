@@ -59,10 +59,16 @@ process.once("disconnect", leave)
 await session.ready()
 process.send?.("ready")
 const { memory, save } = openMemory(folder)
+if (memory.answer === null) {
+  // It died before it had saved the answer that asked for these. The model will ask again.
+  for (const { stepId, status } of session.unresolved)
+    if (status === "awaiting_approval") await session.receipt({ stepId, outcome: "aborted" })
+}
 for (;;) {
   if (memory.answer === null) {
     memory.answer = await session.client.responses.create({ model: "gpt-5-mini", input: memory.input, tools })
     save()
+    process.send?.("saved")
   }
   const { answer } = memory
   // A call that was waiting for its approval when the process died goes on waiting here, in its old place.

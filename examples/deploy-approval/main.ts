@@ -22,7 +22,10 @@ await using operator = await Handrail.open({ store: `sqlite:${join(folder, "hand
 
 console.log("1. The agent asks to deploy 1.4.2. While it waits, it is killed.")
 let agent = await start()
+// The second answer of the model is the one that asks for the deployment.
+const saved = once(agent, "message").then(() => once(agent, "message"))
 const first = await nextApproval("1.4.2")
+await saved
 agent.kill("SIGKILL")
 await once(agent, "exit")
 const { approvals } = await operator.getWorkflow(workflowId)
@@ -32,8 +35,9 @@ console.log(
   "2. It comes back, and its call goes on waiting. Ann approves; the agent dies before it can say that it has deployed.",
 )
 agent = await start("dies-after-write")
+const dead = once(agent, "exit")
 await operator.approveStep({ workflowId, stepId: first, reason: "1.4.2 was reviewed" }, ann)
-await once(agent, "exit")
+await dead
 console.log(`  live: ${await liveVersion(folder, "production")}`)
 
 console.log("3. It comes back, looks at the target, and goes on with 1.4.3. Ann approves.")
