@@ -180,7 +180,7 @@ export const governorMutants: ReadonlyArray<Mutant> = [
     breaks: "The agent's own code sees a call before its turn has come.",
     rule: "§5",
     find: `if (step.status === "admitted" || this.owns(step.tool)) continue`,
-    replace: `if (step.status !== "orphaned" || this.owns(step.tool)) continue`,
+    replace: `if (step.status !== "admitted" || this.owns(step.tool)) continue`,
     checks: [turns],
   }),
   runner({
