@@ -1,9 +1,9 @@
 /**
- * The deploying agent, a process of its own. It may die anywhere: started again, it finds its session by the session's id, and its
- * conversation in its memory.
+ * The deploying agent, a process of its own. It may die anywhere: started again, it finds its session by the session's id, and
+ * its conversation in its memory.
  *
- * Its arguments are the folder that it works in and where its model is. With a third, `dies-after-write`, it is killed between the
- * deployment and the report of it: the worst moment.
+ * Its arguments are the folder that it works in and where its model is. With a third, `dies-after-write`, it is killed between
+ * the deployment and the report of it: the worst moment.
  */
 import { join } from "node:path"
 import { Handrail, replay } from "handrail"
