@@ -15,17 +15,17 @@ const handoffMs = 10 * 60_000
 /** Characters of an error that become the reason of a handoff that failed. */
 const reasonChars = 1000
 
-/** A session that offers. */
-export type OfferingSession = Pick<
-  ReplaySession,
-  "ready" | "handoff" | "awaitHandoff" | "withdraw" | "sessionId" | "workflowId"
->
+interface Opening {
+  ready(): Promise<unknown>
+}
 
-/** A session that claims. */
-export type ClaimingSession = Pick<
-  ReplaySession,
-  "ready" | "complete" | "fail" | "close" | "signal" | "handedOver" | "sessionId"
->
+/** A session that offers: any of `replay` in a workflow. */
+export interface OfferingSession
+  extends Opening,
+    Pick<ReplaySession, "handoff" | "awaitHandoff" | "withdraw" | "sessionId" | "workflowId"> {}
+
+/** A session that claims: any of `replay` that is given the workflow which it is made for. */
+export interface ClaimingSession extends Opening, Pick<ReplaySession, "complete" | "fail" | "close" | "signal"> {}
 
 type Offer = InputOf<"offer">
 
@@ -52,7 +52,7 @@ export interface DurableHandoffOptions<S extends ClaimingSession = ClaimingSessi
 /** What the model is told. */
 export interface HandoffAnswer {
   readonly handoffId: string
-  /** `open`: it was claimed and goes on, and the tool waits no longer. */
+  /** `open`: it was claimed and has not ended, and the tool waits no longer. Work in this process is told to stop. */
   readonly status: HandoffOutcome["status"] | "open"
   readonly result: unknown
   readonly reason: string | null
