@@ -1,10 +1,11 @@
 /**
  * Runs the tool calls of a model's answer, and says what became of them in the provider's own words.
  */
-import { isInfrastructure } from "../runtime/errors.ts"
-import { ReplayConfigError, ReplayKillError } from "./errors.ts"
+import { isInfrastructure, isRefusal } from "../runtime/errors.ts"
+import { ReplayConfigError, ReplayContractError, ReplayKillError } from "./errors.ts"
 import type { ToolResult } from "./governor/Turn.ts"
 import { toolCallsOf, toolResultMessages } from "./providers/toolResults.ts"
+import { outcomeOf } from "./StepOutcome.ts"
 import type { ToolRunner } from "./ToolRunner.ts"
 
 /** What to append to the next request after an answer of type A, as its provider takes it. */
@@ -39,12 +40,18 @@ export const runTools = async <A extends object>(runner: ToolRunner, answer: A):
         const output = await runner.call(tool, text.trim() === "" ? {} : JSON.parse(text), callId)
         return { callId, output: output ?? null, isError: false }
       } catch (error) {
-        // The model can do something about a tool that failed, and nothing about these.
-        if (error instanceof ReplayKillError || isInfrastructure(error)) throw error
+        if (!isForTheModel(error)) throw error
         return { callId, output: error instanceof Error ? error.message : String(error), isError: true }
       }
     }),
   )
   // The providers' formats are told by the answer's members, which is what the type goes by.
   return toolResultMessages(answer, results) as ToolMessages<A>
+}
+
+/** A model can do something about a tool that failed and a call that was refused, and nothing about a kill, an outage or a bug. */
+const isForTheModel = (error: unknown): boolean => {
+  if (error instanceof ReplayKillError) return false
+  const isTools = typeof error !== "object" || error === null || outcomeOf(error) !== undefined
+  return (isTools && !isInfrastructure(error)) || error instanceof ReplayContractError || isRefusal(error)
 }
