@@ -81,7 +81,7 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
       const link = new SessionLink(settings.agent, inWorkflow, definition, {
         onPast: rulebook.isStateful ? (bodies, id) => bodies.forEach((body) => rulebook.remember(body, id)) : undefined,
         onOpen: (opened) => {
-          this.#pipeline.runner.resume(opened.unresolved)
+          this.#pipeline.runner.resume(opened.resumable)
           this.#keepLease(opened, inWorkflow.autoHeartbeat)
         },
         onEvent: (body, id) => {

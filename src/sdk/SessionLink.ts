@@ -21,6 +21,8 @@ export interface Opened {
   readonly session: Session
   /** What the session had begun before this process and nobody knows the end of, oldest first. */
   readonly unresolved: ReadonlyArray<UnresolvedStep>
+  /** Of these, the ones that the same call takes up. */
+  readonly resumable: ReadonlyArray<UnresolvedStep>
   /** Epoch ms of the claim lease; null without one, and once the claimant has made progress. */
   readonly claimDeadline: number | null
 }
@@ -182,10 +184,10 @@ export class SessionLink {
     const view = await this.retry(() => session.state())
     if (view.status !== "active") await this.#refused(view)
     this.life.check()
-    const unresolved = await recovered(session, view.steps, this.#settings.recover, this.retry)
+    const found = await recovered(session, view.steps, this.#settings.recover, this.retry)
     if (view.stateVersion > 1) await this.#recall(view)
     this.life.check()
-    const opened = { session, unresolved, claimDeadline: view.handoff?.claimDeadline ?? null }
+    const opened = { session, ...found, claimDeadline: view.handoff?.claimDeadline ?? null }
     this.#opened = opened
     this.feed.start(view.seq)
     this.#listeners.onOpen(opened)

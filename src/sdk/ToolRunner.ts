@@ -80,17 +80,21 @@ export class ToolRunner implements ToolSide {
   }
 
   /**
-   * Takes over what an earlier process of the session left behind. What was not admitted never ran: it keeps its place, and a
-   * call of the same tool with the same arguments goes on waiting there.
+   * Takes over what an earlier process of the session left behind and nobody has begun: it keeps its place, and a call of the same tool
+   * with the same arguments, by the agent or by its model, goes on there.
    */
   resume(steps: ReadonlyArray<UnresolvedStep>): void {
     for (const { stepId, tool, arguments: args, status, fences } of steps) {
-      if (status !== "awaiting_approval" && status !== "queued") continue
+      if (status === "orphaned") continue
       // The journal keeps null for a call without arguments.
       const input = args ?? undefined
       this.#resumed.add({ callId: stepId, step: { stepId, tool, status, fences }, input, isGuarded: true })
     }
   }
+
+  readonly resumed: ToolSide["resumed"] = (tool, input) => this.#resumed.takeEqual(tool, input)
+
+  readonly notResumed: ToolSide["notResumed"] = (waiting) => this.#resumed.add(waiting)
 
   /** The agent itself has said what became of these steps. */
   settled(stepIds: ReadonlyArray<string>): void {

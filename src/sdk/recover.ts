@@ -8,35 +8,48 @@ import type { UnresolvedStep } from "../machines/answers.ts"
 import type { Session } from "../runtime/Session.ts"
 import type { Retry } from "./retry.ts"
 
-/** `unknown` leaves the step unresolved. Rejecting keeps the session from opening; it may be tried again. */
+/** Rejecting keeps the session from opening; it may be tried again. */
 export type Recovery = (step: UnresolvedStep) => RecoveredOutcome | Promise<RecoveredOutcome>
-export type RecoveredOutcome = "committed" | "aborted" | "unknown"
+/**
+ * `unknown` leaves the step unresolved. `again`: it had no effect, or may have it twice, and the same call of its tool runs it under
+ * the same admission and approval.
+ */
+export type RecoveredOutcome = "committed" | "aborted" | "unknown" | "again"
 /** By tool. */
 export type Recoveries = Readonly<Record<string, Recovery>>
 
-/** Asks the hooks, tells the journal, and answers with the steps that are still unresolved. */
+export interface Recovered {
+  /** Steps that are still unresolved. */
+  readonly unresolved: ReadonlyArray<UnresolvedStep>
+  /** Of these, the ones that the same call takes up: they never ran, or may run again. */
+  readonly resumable: ReadonlyArray<UnresolvedStep>
+}
+
+/** Asks the hooks, and tells the journal what they know. */
 export const recovered = async (
   session: Session,
   steps: ReadonlyArray<UnresolvedStep>,
   recoveries: Recoveries,
   retry: Retry,
-): Promise<ReadonlyArray<UnresolvedStep>> => {
-  const left: Array<UnresolvedStep> = []
+): Promise<Recovered> => {
+  const unresolved: Array<UnresolvedStep> = []
+  const resumable: Array<UnresolvedStep> = []
   for (const step of steps) {
     const outcome = await outcomeOfStep(step, recoveries)
-    if (outcome === "unknown") {
-      left.push(step)
+    if (outcome === "again") resumable.push(step)
+    if (outcome === "again" || outcome === "unknown") {
+      unresolved.push(step)
       continue
     }
     const fences = outcome === "committed" ? { fences: step.fences } : {}
     await retry(() => session.receipt({ receipts: [{ stepId: step.stepId, outcome, ...fences }] }))
   }
-  return left
+  return { unresolved, resumable }
 }
 
 const outcomeOfStep = async (step: UnresolvedStep, recoveries: Recoveries): Promise<RecoveredOutcome> => {
-  const recover = Object.hasOwn(recoveries, step.tool) ? recoveries[step.tool] : undefined
-  if (recover === undefined) return "unknown"
   // It was never admitted, so nothing of it ran: it keeps its place, and its approval, for the same call.
-  return step.status === "admitted" ? recover(step) : "unknown"
+  if (step.status !== "admitted") return "again"
+  const recover = Object.hasOwn(recoveries, step.tool) ? recoveries[step.tool] : undefined
+  return recover === undefined ? "unknown" : recover(step)
 }

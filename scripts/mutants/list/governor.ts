@@ -203,8 +203,8 @@ export const governorMutants: ReadonlyArray<Mutant> = [
     name: "recovery-is-asked",
     breaks: "What became of a step is guessed.",
     rule: "docs/agents.md, recover",
-    find: `return step.status === "admitted" ? recover(step) : "unknown"`,
-    replace: `return step.status === "admitted" ? "committed" : "unknown"`,
+    find: `return recover === undefined ? "unknown" : recover(step)`,
+    replace: `return recover === undefined ? "unknown" : "committed"`,
     checks: [turns],
   }),
 ]

@@ -26,6 +26,8 @@ export interface AskedCall {
   readonly input: unknown
   /** Why its arguments can't be judged at all. */
   readonly flaw?: ContractFailure | undefined
+  /** Its step, where an earlier process of the session had it admitted: it is neither judged nor proposed again. */
+  readonly resumed?: AdmittedStep | undefined
 }
 
 /** What a turn asks for. */
@@ -132,11 +134,12 @@ export class Admissions {
     let refused = turn.refused
     let outcome: Decision["outcome"] = "failed"
     try {
-      const calls = kept.map((index) => this.#call(turn.calls[index]))
+      const asked = kept.filter((index) => turn.calls[index]?.resumed === undefined)
+      const calls = asked.map((index) => this.#call(turn.calls[index]))
       const admitted = await this.#admitted(calls, turn, rejection !== undefined)
       refused = admitted.refused ?? refused
       rejection ??= admitted.rejection
-      if (rejection === undefined) steps = placed(turn.calls.length, kept, admitted.steps)
+      if (rejection === undefined) steps = placed(turn.calls, asked, admitted.steps)
       await this.#obeyBreaker()
       const isRetried = rejection !== undefined && turn.mayRetry
       outcome = isRetried
@@ -168,13 +171,18 @@ export class Admissions {
   }
 
   #failuresOf(calls: ReadonlyArray<AskedCall>): ReadonlyArray<Failures> {
-    return this.#rulebook.judge(
-      calls.map((call) => ({
-        tool: call.tool,
-        arguments: call.input,
-        flaw: call.flaw ?? this.#settings.problemOf(call.tool, call.input) ?? this.#keyFlaw(call),
-      })),
-    )
+    const judged = this.#rulebook
+      .judge(
+        calls
+          .filter(({ resumed }) => resumed === undefined)
+          .map((call) => ({
+            tool: call.tool,
+            arguments: call.input,
+            flaw: call.flaw ?? this.#settings.problemOf(call.tool, call.input) ?? this.#keyFlaw(call),
+          })),
+      )
+      .values()
+    return calls.map(({ resumed }) => (resumed === undefined ? (judged.next().value ?? []) : []))
   }
 
   #keyFlaw({ tool, input }: AskedCall): ContractFailure | undefined {
@@ -322,14 +330,14 @@ const sum = (a: Spending, b: Spending): Spending => ({
   cost: a.cost + b.cost,
 })
 
-/** The steps of the kept calls, each in its call's place. */
+/** The steps of the calls that were asked for, each in its call's place, and those that were there before. */
 const placed = (
-  length: number,
-  kept: ReadonlyArray<number>,
+  calls: ReadonlyArray<AskedCall>,
+  asked: ReadonlyArray<number>,
   steps: ReadonlyArray<AdmittedStep>,
 ): ReadonlyArray<AdmittedStep | undefined> => {
-  const all = new Array<AdmittedStep | undefined>(length).fill(undefined)
-  kept.forEach((index, at) => {
+  const all = calls.map(({ resumed }) => resumed)
+  asked.forEach((index, at) => {
     all[index] = steps[at]
   })
   return all

@@ -14,6 +14,7 @@ import type { Authority, Spending } from "./Authority.ts"
 import type { Guard } from "./Guard.ts"
 import { costOf, estimatedUsage, type PriceList } from "./prices.ts"
 import type { Failures, Rulebook } from "./Rulebook.ts"
+import type { WaitingStep } from "./Steps.ts"
 import type { Governor, ModelAnswer, ModelCall, ModelRequest, ModelUsage, ToolResult, Turn, Verdict } from "./Turn.ts"
 
 /** What the pipeline needs of the tools' side. */
@@ -25,6 +26,10 @@ export interface ToolSide {
    * Rejects where one of them will never be admitted or the session has ended, and gives all of them back.
    */
   readonly admitted: (calls: ReadonlyArray<AdmittedCall>) => Promise<void>
+  /** Takes up what an earlier process of the session had asked for and nobody has begun; undefined where there is nothing. */
+  readonly resumed: (tool: string, input: unknown) => WaitingStep | undefined
+  /** Puts it back: the answer that asked for it again was rejected. */
+  readonly notResumed: (waiting: WaitingStep) => void
   /** Results of calls that the agent ran with its own code. */
   readonly results: (results: ReadonlyArray<ToolResult>) => Promise<void>
 }
@@ -145,7 +150,7 @@ export class ModelGovernor implements Governor {
   async #finish({ request, narrowed, preparedId, estimate, refused }: Begun, answer: ModelAnswer): Promise<Verdict> {
     const { admissions, settings, tools } = this.#parts
     const { provider, model, attempt } = request
-    const calls = answer.calls.map(asked)
+    const calls = answer.calls.map(asked).map((call) => ({ ...call, resumed: tools.resumed(call.tool, call.input) }))
     // A provider that tells no usage is presumed to have used what was estimated.
     const usage = answer.usage ?? estimate
     const admission = await admissions.admit({
@@ -161,6 +166,8 @@ export class ModelGovernor implements Governor {
       mayRetry: settings.mode === "enforce" && attempt < settings.maxRetries && calls.length > 0,
       spending: this.#spending(model, answer.model, usage),
     })
+    if (admission.rejection !== undefined)
+      for (const { resumed } of calls) if (resumed !== undefined) tools.notResumed(resumed)
     if (admission.isRetried) return { removed: nothingSaid, retry: true, feedback: feedbackOf(calls, admission) }
     if (admission.rejection !== undefined) throw admission.rejection
     const removed = new Map<string, string>()

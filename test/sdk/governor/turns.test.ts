@@ -361,6 +361,39 @@ cost: { estimate: 1 }
     expect(fourth.unresolved).toMatchObject([{ tool: "post" }])
   })
 
+  test("takes up what its model asks for again, under the same approval", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    const first = lead(await openRuntime(store), folder, { launch: () => 1, look: () => 1 })
+    await ask(first, { calls: [{ tool: "launch", args: { at: "noon" } }] })
+    const runtime = await openRuntime(store)
+    const second = lead(runtime, folder, { launch: (_: object) => "launched", look: () => 1, pay: () => 1 })
+    await second.ready()
+    const [step] = second.unresolved
+    const stepId = step?.stepId ?? ""
+    const asksAgain = { tool: "launch", args: { at: "noon" } }
+    // An answer that is rejected leaves it in its place.
+    expect(await errorOf(ask(second, { calls: [asksAgain, { tool: "pay" }] }))).toBeInstanceOf(ReplayContractError)
+    await ask(second, { calls: [asksAgain, { tool: "look" }] })
+    expect((await second.getState()).steps.map(({ tool }) => tool)).toEqual(["launch", "look"])
+    const launched = second.tools.launch({ at: "noon" })
+    await runtime.approveStep({ workflowId: "w1", stepId })
+    expect(await launched).toBe("launched")
+    expect(await resolutions(runtime)).toEqual(["launch committed"])
+  })
+
+  test("runs a step again under its admission where its hook says so", async () => {
+    const store = makeMemoryStore()
+    const folder = governance(unlimited)
+    await ask(lead(await openRuntime(store), folder, {}), { calls: [{ tool: "look" }] })
+    const runtime = await openRuntime(store)
+    const second = lead(runtime, folder, { look: () => "seen" }, { recover: { look: () => "again" } })
+    await second.ready()
+    expect(second.unresolved).toHaveLength(1)
+    expect(await second.tools.look()).toBe("seen")
+    expect(await resolutions(runtime)).toEqual(["look committed"])
+  })
+
   test("hears of what others decide about its steps", async () => {
     const runtime = await openRuntime()
     const agent = lead(runtime, governance(phased), {})
