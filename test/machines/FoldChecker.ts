@@ -154,7 +154,8 @@ export class FoldChecker {
       for (const step of steps) assert.equal(step?.sessionId, resource.owner, `${label}: its steps are its owner's`)
     else assert.equal(resource.owner, null, `${label}: nobody owns it`)
     if (resource.rule.mode === "serial_only")
-      for (const step of steps.slice(1)) assert.equal(step?.status, "queued", `${label}: one runs at a time`)
+      for (const step of steps.slice(1))
+        assert.ok(step?.status === "queued" || step?.status === "awaiting_approval", `${label}: one runs at a time`)
     const was = this.#counters.get(key) ?? { fence: 0, version: 0 }
     const { fence, version } = resource
     assert.ok(fence >= was.fence && version >= was.version, `${label}: fence and version only grow`)
