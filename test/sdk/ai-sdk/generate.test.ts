@@ -11,7 +11,14 @@ import {
 } from "ai"
 import { describe, expect, test } from "vitest"
 import { z } from "zod"
-import { governedModel, governedTools, handrailMiddleware, refusalOf, stepOf } from "../../../src/ai-sdk.ts"
+import {
+  durableHandoff,
+  governedModel,
+  governedTools,
+  handrailMiddleware,
+  refusalOf,
+  stepOf,
+} from "../../../src/ai-sdk.ts"
 import { ReplayConfigError, ReplayContractError, ReplayKillError, type ReplayOptions } from "../../../src/index.ts"
 import {
   aborted,
@@ -345,6 +352,22 @@ argument_value_invariants: [{ path: $.to, regex: "@example[.]com$" }]
     })
     expect(result.steps[0]?.content.at(-1)).toMatchObject({ type: "tool-error", error: { message: "it broke" } })
     expect(await resolutions(runtime)).toEqual(["transact aborted"])
+  })
+
+  test("may hand work over, durably, and answers with what came of it", async () => {
+    const asks = { "lead/ask_worker.yaml": "tool: ask_worker\nside_effect: write\ncost: { estimate: 1 }\n" }
+    const { session } = await setUp({}, { ...unlimited, ...asks })
+    const tools = governedTools(session, {
+      ask_worker: tool({
+        inputSchema: z.object({ task: z.string() }),
+        execute: durableHandoff(session, { toRole: "worker", timeoutMs: 1 }),
+      }),
+    })
+    const calls = [{ id: "c1", tool: "ask_worker", args: { task: "ship it" } }]
+    const model = governedModel(session, scripted({ calls }, { text: "Nobody is there." }))
+    const { steps } = await generateText({ model, tools, ...loop })
+    expect(steps[0]?.toolResults).toMatchObject([{ output: { status: "withdrawn", result: null } }])
+    expect((await session.getWorkflowState()).handoffs).toMatchObject([{ toRole: "worker", status: "withdrawn" }])
   })
 
   test("gives its step to nobody but the tool", async () => {

@@ -129,6 +129,7 @@ test("an offer that nobody claims in time is taken back", async () => {
 test("one that was claimed and does not end in time is told as open", async () => {
   const { stub, session, runner, reply, asks, open } = await setUp()
   const claimed = gate()
+  const stopped = gate()
   stub.next(reply({ parts: [asked] }), reply({ parts: [text("Later.")] }))
   const lead = asks({
     timeoutMs: 2000,
@@ -136,7 +137,7 @@ test("one that was claimed and does not end in time is told as open", async () =
       session: open,
       run: (_, signal) => {
         claimed.open()
-        return aborted(signal)
+        return aborted(signal).finally(stopped.open)
       },
     },
   })
@@ -144,6 +145,7 @@ test("one that was claimed and does not end in time is told as open", async () =
   await claimed.opened
   await run
   expect(stub.requests[1]?.text).toMatch(/open.*did not end within 2000 ms/)
+  await stopped.opened
   expect((await session.getWorkflowState()).ledger.steps.used).toBe(1)
 })
 
