@@ -7,7 +7,7 @@
 import type { ModelAnswer } from "../governor/Turn.ts"
 import { ModelStreamError } from "../providers/errors.ts"
 import { maxHeldBytes } from "../providers/limits.ts"
-import { added, answerOf, isOpenCall, mendedReason } from "./answer.ts"
+import { added, answerOf, callsOf, isOpenCall, mendedReason, partsOf } from "./answer.ts"
 import type { Content, StreamPart, Usage } from "./spec.ts"
 
 type Out = (part: StreamPart) => void
@@ -71,11 +71,14 @@ export class StreamGate {
 
   /** Lets go what waits, less these calls. */
   release(removed: ReadonlyMap<string, string>, out: Out): void {
-    for (const part of this.#held) if (!removed.has(callIdOf(part) ?? "")) out(part)
+    const gone = partsOf(callsOf(this.#content), removed)
+    // What is still written of a call says only the model's own id of it.
+    const ids = new Set([...gone].flatMap((part) => (isOpenCall(part) ? [part.toolCallId] : [])))
+    for (const part of this.#held) if (!gone.has(part) && !(isInput(part) && ids.has(part.id))) out(part)
     if (removed.size === 0) this.#raw.forEach(out)
     if (this.#finish === undefined) return
     const { usage, finishReason } = this.#finish
-    const hasCalls = this.#content.some((part) => isOpenCall(part) && !removed.has(part.toolCallId))
+    const hasCalls = this.#content.some((part) => isOpenCall(part) && !gone.has(part))
     out({ ...this.#finish, usage: added(this.#usedBefore, usage), finishReason: mendedReason(finishReason, hasCalls) })
   }
 
@@ -135,17 +138,5 @@ export class StreamGate {
 const isOfOpenCall = (part: StreamPart): boolean =>
   isOpenCall(part) || (part.type === "tool-input-start" && part.providerExecuted !== true)
 
-const callIdOf = (part: StreamPart): string | undefined => {
-  switch (part.type) {
-    case "tool-input-start":
-    case "tool-input-delta":
-    case "tool-input-end":
-      return part.id
-    case "tool-call":
-    case "tool-result":
-    case "tool-approval-request":
-      return part.toolCallId
-    default:
-      return undefined
-  }
-}
+const isInput = (part: StreamPart): part is Extract<StreamPart, { type: `tool-input-${string}` }> =>
+  part.type === "tool-input-start" || part.type === "tool-input-delta" || part.type === "tool-input-end"

@@ -1,16 +1,31 @@
 /** An answer of a model to the AI SDK: its calls and usage for the governor, and the answer without what was blocked. */
 import type { ModelAnswer, ModelUsage } from "../governor/Turn.ts"
+import { callIds } from "../providers/callIds.ts"
 import type { Content, FinishReason, ToolCall, Usage } from "./spec.ts"
 
 /** A call that somebody else than the provider runs. */
 export const isOpenCall = (part: { readonly type: string }): part is ToolCall =>
   part.type === "tool-call" && !("providerExecuted" in part && part.providerExecuted === true)
 
+/** The calls of an answer by ids that differ, even where a model's do not. */
+export const callsOf = (content: ReadonlyArray<Content>): ReadonlyMap<string, ToolCall> => {
+  const idOf = callIds()
+  return new Map(content.filter(isOpenCall).map((part, index) => [idOf(part.toolCallId, `call/${index}`), part]))
+}
+
+/** The parts of these calls. */
+export const partsOf = (
+  calls: ReadonlyMap<string, ToolCall>,
+  ids: ReadonlyMap<string, string>,
+): ReadonlySet<{ readonly type: string }> => new Set([...calls].flatMap(([id, part]) => (ids.has(id) ? [part] : [])))
+
 export const answerOf = (model: string, content: ReadonlyArray<Content>, usage: Usage | undefined): ModelAnswer => ({
   model,
-  calls: content.flatMap((part) =>
-    isOpenCall(part) ? [{ callId: part.toolCallId, tool: part.toolName, arguments: part.input }] : [],
-  ),
+  calls: Array.from(callsOf(content), ([callId, { toolName, input }]) => ({
+    callId,
+    tool: toolName,
+    arguments: input,
+  })),
   usage: usage === undefined ? undefined : usageOf(usage),
 })
 

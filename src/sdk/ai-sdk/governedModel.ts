@@ -10,7 +10,7 @@ import { type AnySession, begun, pipelineOf } from "../frameworks/Asked.ts"
 import { refusalOf } from "../frameworks/refusals.ts"
 import type { Pipeline } from "../governor/Pipeline.ts"
 import { maxAttempts } from "../providers/limits.ts"
-import { added, answerOf, isOpenCall, mendedReason } from "./answer.ts"
+import { added, answerOf, callsOf, isOpenCall, mendedReason, partsOf } from "./answer.ts"
 import { type AskedStream, gatedStream, refusedStream } from "./gatedStream.ts"
 import { again, narrowed, requestOf } from "./request.ts"
 import type {
@@ -84,7 +84,8 @@ const without = (
 ): GenerateResult => {
   const told = withHeaders(result, headers)
   if (removed.size === 0) return told
-  const content = told.content.filter((part) => !isOpenCall(part) || !removed.has(part.toolCallId))
+  const gone = partsOf(callsOf(told.content), removed)
+  const content = told.content.filter((part) => !gone.has(part))
   const { response: { body: _body, ...response } = {}, ...rest } = told
   // The body of the provider's answer still has the blocked calls in it.
   return { ...rest, response, content, finishReason: mendedReason(told.finishReason, content.some(isOpenCall)) }

@@ -2,6 +2,7 @@
 import { ToolAborted } from "../errors.ts"
 import type { ModelRequest, ToolResult, Turn } from "../governor/Turn.ts"
 import { contentText } from "../providers/json.ts"
+import { callsOf } from "./answer.ts"
 import type { AssistantPart, CallOptions, Content, Message, ToolResultPart } from "./spec.ts"
 
 /** Whether a tool runs in this process, as all function tools may and few of a provider's own do. */
@@ -41,10 +42,9 @@ export const again = (
   content: ReadonlyArray<Content>,
   feedback: ReadonlyMap<string, string>,
 ): CallOptions => {
-  const results = content.flatMap((part): ReadonlyArray<ToolResultPart> => {
-    const told = part.type === "tool-call" ? feedback.get(part.toolCallId) : undefined
-    if (part.type !== "tool-call" || told === undefined) return []
-    const { toolCallId, toolName } = part
+  const results = [...callsOf(content)].flatMap(([id, { toolCallId, toolName }]): ReadonlyArray<ToolResultPart> => {
+    const told = feedback.get(id)
+    if (told === undefined) return []
     return [{ type: "tool-result", toolCallId, toolName, output: { type: "error-text", value: told } }]
   })
   const answer: Message = { role: "assistant", content: content.flatMap(said) }

@@ -172,6 +172,20 @@ describe("generateText", () => {
     expect(names).toEqual([])
   })
 
+  test.each(["generated", "streamed"])("tells calls with one id apart, in an answer that is %s", async (how) => {
+    const { session } = await setUp({ gate: "strip_blocked" })
+    const calls = ["look", "pay"].map((name) => ({ id: "same", tool: name }))
+    const model = governedModel(session, scripted({ calls }))
+    const told: Array<string> = []
+    if (how === "generated")
+      for (const part of (await model.doGenerate({ prompt: [] })).content)
+        told.push(part.type === "tool-call" ? part.toolName : part.type)
+    else
+      for await (const part of (await model.doStream({ prompt: [] })).stream)
+        if (part.type === "tool-call") told.push(part.toolName)
+    expect(told).toEqual(["look"])
+  })
+
   test("feeds a blocked answer back with what was wrong, thoughts included, and counts both calls", async () => {
     const { session } = await setUp({ maxRetries: 1 })
     const { names, of } = ran()
