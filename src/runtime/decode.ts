@@ -96,7 +96,7 @@ const detach = (name: CommandName, input: object): object | WorkflowError => {
   )
 }
 
-const isDeeperThan = (value: unknown, levels: number): boolean => {
+export const isDeeperThan = (value: unknown, levels: number): boolean => {
   if (typeof value !== "object" || value === null) return false
   if (levels === 0) return true
   for (const member of Object.values(value)) if (isDeeperThan(member, levels - 1)) return true

@@ -181,10 +181,10 @@ export class SessionLink {
   async #open(): Promise<Opened> {
     this.life.check()
     const session = await this.retry(() => this.#enter())
-    const view = await this.retry(() => session.state())
-    if (view.status !== "active") await this.#refused(view)
-    this.life.check()
-    const found = await recovered(session, view.steps, this.#settings.recover, this.retry)
+    const before = await this.#active(session)
+    const found = await recovered(session, before.steps, this.#settings.recover, this.retry)
+    // What the hooks have told belongs to the past that is recalled.
+    const view = found.unresolved.length === before.steps.length ? before : await this.#active(session)
     if (view.stateVersion > 1) await this.#recall(view)
     this.life.check()
     const opened = { session, ...found, claimDeadline: view.handoff?.claimDeadline ?? null }
@@ -192,6 +192,13 @@ export class SessionLink {
     this.feed.start(view.seq)
     this.#listeners.onOpen(opened)
     return opened
+  }
+
+  async #active(session: Session): Promise<SessionView> {
+    const view = await this.retry(() => session.state())
+    if (view.status !== "active") await this.#refused(view)
+    this.life.check()
+    return view
   }
 
   /** Tells what the session did before, as the journal has it: its contracts depend on it. */

@@ -1,4 +1,6 @@
 /** What goes into the journal of a tool's result and its own report: bounded, and plain JSON. */
+import { bounds } from "../machines/bounds.ts"
+import { isDeeperThan } from "../runtime/decode.ts"
 import { limits } from "./limits.ts"
 import type { Settlement } from "./Tools.ts"
 
@@ -8,6 +10,8 @@ export interface Report {
   readonly problem: string | undefined
 }
 
+/** A receipt stands in a list of them, which is two levels. */
+const evidenceDepth = bounds.jsonDepth - 2
 const maxAmount = 1_000_000_000
 
 /**
@@ -38,11 +42,13 @@ export const reportOf = (result: unknown, settlement: Settlement): Report => {
   }
 }
 
-/** The value as JSON holds it; undefined where JSON can't, or where it is too large. */
+/** The value as JSON holds it; undefined where JSON can't, or where it is too large or too deep for the journal. */
 const jsonOf = (value: unknown): unknown => {
   try {
     const text: string | undefined = JSON.stringify(value)
-    return text === undefined || text.length > limits.evidenceChars ? undefined : JSON.parse(text)
+    if (text === undefined || text.length > limits.evidenceChars) return undefined
+    const copy: unknown = JSON.parse(text)
+    return isDeeperThan(copy, evidenceDepth) ? undefined : copy
   } catch {
     return undefined
   }

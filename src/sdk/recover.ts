@@ -11,8 +11,8 @@ import type { Retry } from "./retry.ts"
 /** Rejecting keeps the session from opening; it may be tried again. */
 export type Recovery = (step: UnresolvedStep) => RecoveredOutcome | Promise<RecoveredOutcome>
 /**
- * `unknown` leaves the step unresolved. `again`: it had no effect, or may have it twice, and the same call of its tool runs it under
- * the same admission and approval.
+ * `unknown` leaves the step unresolved. `again`: it had no effect, or may have it twice, and the same call of its tool runs it
+ * under the same admission and approval.
  */
 export type RecoveredOutcome = "committed" | "aborted" | "unknown" | "again"
 /** By tool. */

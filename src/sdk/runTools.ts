@@ -49,7 +49,7 @@ export const runTools = async <A extends object>(runner: ToolRunner, answer: A):
   return toolResultMessages(answer, results) as ToolMessages<A>
 }
 
-/** A model can do something about a tool that failed and a call that was refused, and nothing about a kill, an outage or a bug. */
+/** A model can mend a tool's failure and a call that was refused, and can do nothing about a kill, an outage or a bug. */
 const isForTheModel = (error: unknown): boolean => {
   if (error instanceof ReplayKillError) return false
   const isTools = typeof error !== "object" || error === null || outcomeOf(error) !== undefined

@@ -22,7 +22,9 @@ export class DecisionLog {
     if (this.#latest.length >= limits.decisions) this.#latest.shift()
     this.#latest.push(decision)
     try {
-      this.#onDecision?.(decision)
+      const heard: unknown = this.#onDecision?.(decision)
+      // An async listener is one too, and its rejection must not end the process.
+      if (heard instanceof Promise) heard.catch(() => {})
     } catch {
       // Whoever listens can't change what was decided, nor keep it from being done.
     }
