@@ -86,6 +86,7 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
         },
         onEvent: (body, id) => {
           rulebook.follow(body, id)
+          this.#pipeline.runner.follow(body, id)
           workflow.follow(body, id)
         },
       })
@@ -240,6 +241,7 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
     options: { readonly artifacts?: ReadonlyArray<Artifact> } = {},
   ): Promise<SessionEnded> {
     await this.#pipeline.runner.abandon()
+    await this.#pipeline.authority.payUp()
     const input = { ...(result === undefined ? {} : { result }), ...options }
     const ended = await this.#workflow.command((session, call) => session.complete(input, call))
     this.#end(ended, false)
@@ -286,13 +288,11 @@ export class ReplaySession<T extends Tools = Tools, C extends object | null = nu
   }
 
   async #close(): Promise<void> {
-    const { runner } = this.#pipeline
-    if (!this.#life.hasEnded && this.#link?.opened !== undefined) await runner.abandon({ leaves: "approvals" })
     this.#life.end(fail("closed", "The session was closed in this process. Call replay again to resume it."), {
       abort: false,
     })
     this.#closing.abort()
-    await runner.drained()
+    await this.#pipeline.drained()
     this.#link?.feed.stop()
   }
 

@@ -7,8 +7,11 @@
  */
 
 import type { UnresolvedStep } from "../machines/answers.ts"
+import { jsonEquals } from "../machines/contracts/jsonEquals.ts"
 import type { ToolContract } from "../machines/definition.ts"
+import type { EventBody } from "../machines/events.ts"
 import { type Fence, toMicros } from "../machines/ids.ts"
+import { isInfrastructure } from "../runtime/errors.ts"
 import { ReplayConfigError, ReplayContractError, ToolAborted, ToolTimeoutError } from "./errors.ts"
 import { type Report, reportOf } from "./evidence.ts"
 import type { Admissions, AdmittedStep } from "./governor/Admission.ts"
@@ -59,9 +62,9 @@ export class ToolRunner implements ToolSide {
   constructor(parts: ToolRunnerParts) {
     this.#parts = parts
     const { life } = parts.authority
-    // What nobody has begun had no effect, and says so: the kill need not wait for it.
+    // What nobody has begun had no effect, and says so, however the session ends: nothing need wait for it, nor be held by it.
     life.onEnd(() => {
-      if (life.isKilled) void this.abandon()
+      void this.#tracked(this.abandon({ leaves: life.isKilled ? "nothing" : "approvals" }))
     })
   }
 
@@ -80,8 +83,8 @@ export class ToolRunner implements ToolSide {
   }
 
   /**
-   * Takes over what an earlier process of the session left behind and nobody has begun: it keeps its place, and a call of the same tool
-   * with the same arguments, by the agent or by its model, goes on there.
+   * Takes over what an earlier process of the session left behind and nobody has begun: it keeps its place, and a call of the
+   * same tool with the same arguments, by the agent or by its model, goes on there.
    */
   resume(steps: ReadonlyArray<UnresolvedStep>): void {
     for (const { stepId, tool, arguments: args, status, fences } of steps) {
@@ -96,12 +99,26 @@ export class ToolRunner implements ToolSide {
 
   readonly notResumed: ToolSide["notResumed"] = (waiting) => this.#resumed.add(waiting)
 
-  /** The agent itself has said what became of these steps. */
+  /** Somebody has said what became of these steps: no call may run under them any more. */
   settled(stepIds: ReadonlyArray<string>): void {
-    for (const stepId of stepIds) this.#resumed.take(stepId)
+    const isOver = new Set(stepIds)
+    this.#drop((step) => isOver.has(step.stepId))
   }
 
-  #tracked(call: Promise<unknown>): Promise<unknown> {
+  /** Something that happened to the session. One that awaits its turn finds out by itself, and why. */
+  follow(body: EventBody, sessionId: string): void {
+    if (body._tag !== "steps.resolved" || body.sessionId !== sessionId) return
+    const isOver = new Set<string>(body.steps.flatMap(({ stepId, outcome }) => (outcome === "unknown" ? [] : stepId)))
+    this.#drop(({ stepId, status }) => status === "admitted" && isOver.has(stepId))
+  }
+
+  /** What others say of these steps is what counts: nothing will be reported from here. */
+  #drop(isMeant: (step: Step) => boolean): void {
+    for (const steps of [this.#waiting, this.#resumed])
+      for (const { step } of steps.takeAll(isMeant)) this.#parts.rulebook.reported(step.stepId, undefined)
+  }
+
+  #tracked<A>(call: Promise<A>): Promise<A> {
     this.#running.add(call)
     const forget = (): void => {
       this.#running.delete(call)
@@ -127,17 +144,24 @@ export class ToolRunner implements ToolSide {
       // Killed while its calls were admitted: they are orphans that nobody may run.
       if (calls.length > 0) this.#parts.authority.life.check()
     } catch (error) {
-      await this.#giveBack(calls.flatMap(({ callId }) => this.#waiting.take(callId) ?? []))
+      await this.#giveBack(calls.flatMap(({ step }) => this.#waiting.take(step.stepId) ?? []))
       throw error
     }
   }
 
   readonly results: ToolSide["results"] = async (results) => {
-    const told = results.flatMap((result) => {
-      const waiting = this.#waiting.take(result.callId)
-      return waiting === undefined ? [] : [{ waiting, result }]
-    })
-    const steps = told.map(({ waiting: { step, isGuarded }, result: { output: told, isError } }) => {
+    // The latest first: where a provider uses an id again, the earlier results of it are those of earlier calls.
+    const told = results
+      .toReversed()
+      .flatMap((result) => {
+        const waiting = this.#waiting.ofCall(result.callId).at(-1)
+        if (waiting === undefined) return []
+        this.#waiting.take(waiting.step.stepId)
+        return [{ waiting, result }]
+      })
+      .reverse()
+    const steps = told.map(({ waiting, result: { output: told, isError } }) => {
+      const { step, isGuarded } = waiting
       const output = dataOf(told)
       const contract = this.#contract(step.tool)
       // A tool that comes with each call, and was not called, was refused on the way: by its schema, or by its user.
@@ -147,13 +171,18 @@ export class ToolRunner implements ToolSide {
         : outcomeFor(contract, isError ? { _tag: "threw", error: output } : { _tag: "returned", value: output })
       const report = outcome === "committed" ? reportOf(output, {}) : noReport
       return {
+        waiting,
         step: { stepId: step.stepId, fences: step.fences, contract, isGuarded },
         outcome,
         report,
         threw: isError,
       }
     })
-    for (const { step, outcome, report, threw } of steps) await this.#receipt(step, outcome, report, threw)
+    for (const { waiting, step, outcome, report, threw } of steps) {
+      const refused = await this.#receipt(step, outcome, report, threw)
+      // The next request tells it again.
+      if (refused !== undefined && isInfrastructure(refused.error)) this.#waiting.add(waiting)
+    }
     if (steps.length > 0) await this.#parts.admissions.checkBreaker()
   }
 
@@ -200,10 +229,13 @@ export class ToolRunner implements ToolSide {
    * call that a model wrote badly: that is given back, and asked for anew.
    */
   async #taken(callId: string, tool: string, input: unknown): Promise<WaitingStep | undefined> {
-    const found = this.#waiting.take(callId)
-    if (found === undefined) return undefined
-    if (found.step.tool === tool && this.#parts.admissions.covers({ tool, input: found.input }, input)) return found
-    await this.#giveBack([found])
+    const all = this.#waiting.ofCall(callId)
+    const covers = (waiting: WaitingStep): boolean =>
+      waiting.step.tool === tool && this.#parts.admissions.covers({ tool, input: waiting.input }, input)
+    const isEqual = (waiting: WaitingStep): boolean => waiting.step.tool === tool && jsonEquals(waiting.input, input)
+    const found = all.find(isEqual) ?? all.find(covers)
+    if (found !== undefined) return this.#waiting.take(found.step.stepId)
+    await this.#giveBack(all.flatMap(({ step }) => this.#waiting.take(step.stepId) ?? []))
     return undefined
   }
 

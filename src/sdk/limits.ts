@@ -21,6 +21,9 @@ export const limits = {
   toolsInHeader: 50,
   /** What a model is presumed to write at most where its request does not say. */
   estimatedOutputTokens: 4096,
+  /** The most tokens, and decimal money, that is told in one go. */
+  usageTokens: 1e12,
+  usageCost: 1e9,
   /** The first pause before a retry; each further one is twice as long, up to the longest. */
   backoffMs: 50,
   longestBackoffMs: 2000,

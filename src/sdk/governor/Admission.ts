@@ -80,8 +80,6 @@ interface Judged {
   readonly rejection: unknown
 }
 
-const nothing: Spending = { inputTokens: 0, outputTokens: 0, cost: 0 }
-
 export class Admissions {
   readonly #authority: Authority
   readonly #rulebook: Rulebook
@@ -89,8 +87,6 @@ export class Admissions {
   readonly #log: DecisionLog
   readonly #settings: AdmissionSettings
   readonly #serial = new Serial()
-  /** What was spent and could not be told. It may be told twice after a lost answer, never too little. */
-  #debt = nothing
   #unguarded = 0
 
   constructor(authority: Authority, rulebook: Rulebook, guard: Guard, log: DecisionLog, settings: AdmissionSettings) {
@@ -127,20 +123,22 @@ export class Admissions {
   async #admit(turn: AskedTurn): Promise<Admission> {
     const { phase } = this.#rulebook
     this.#spent(turn.spending)
-    const judged = this.#judge(turn)
-    const { failures, kept } = judged
-    let { rejection } = judged
+    const away = await this.#away()
+    const { failures, kept, rejection: rejected } = this.#judge(turn)
+    // Known before anything is admitted: what a tripped session had admitted would be orphaned by its own kill.
+    const hasTripped = this.#hasTripped
+    let rejection = rejected
     let steps: ReadonlyArray<AdmittedStep | undefined> = turn.calls.map(() => undefined)
     let refused = turn.refused
     let outcome: Decision["outcome"] = "failed"
     try {
-      const asked = kept.filter((index) => turn.calls[index]?.resumed === undefined)
+      const asked = hasTripped ? [] : kept.filter((index) => turn.calls[index]?.resumed === undefined)
       const calls = asked.map((index) => this.#call(turn.calls[index]))
-      const admitted = await this.#admitted(calls, turn, rejection !== undefined)
+      const admitted = await this.#admitted(calls, turn, rejection !== undefined || hasTripped, away)
       refused = admitted.refused ?? refused
       rejection ??= admitted.rejection
-      if (rejection === undefined) steps = placed(turn.calls, asked, admitted.steps)
-      await this.#obeyBreaker()
+      if (rejection === undefined && !hasTripped) steps = placed(turn.calls, asked, admitted.steps)
+      if (hasTripped) await this.#obeyBreaker()
       const isRetried = rejection !== undefined && turn.mayRetry
       outcome = isRetried
         ? "retried"
@@ -155,11 +153,25 @@ export class Admissions {
     }
   }
 
+  /**
+   * Why the session can't be opened now. What is judged then is judged without what the session did before, so it must not be
+   * proposed either, should the session open in between.
+   */
+  async #away(): Promise<unknown> {
+    try {
+      await this.#authority.ready()
+      return undefined
+    } catch (error) {
+      // Every other error is told by the proposal, which settles what was spent.
+      return isInfrastructure(error) ? error : undefined
+    }
+  }
+
   #judge({ calls, gate }: AskedTurn): Judged {
     const { mode } = this.#settings
     const all = calls.map((_, index) => index)
     if (mode === "log-only") return { failures: calls.map(() => []), kept: all, rejection: undefined }
-    const failures = this.#failuresOf(calls)
+    const failures = alike(calls, this.#failuresOf(calls))
     if (mode === "shadow") return { failures, kept: all, rejection: undefined }
     const allowed = all.filter((index) => failures[index]?.length === 0)
     const isRejected =
@@ -207,9 +219,14 @@ export class Admissions {
     calls: ReadonlyArray<AllowedCall>,
     { spending, preparedId }: AskedTurn,
     isRejected: boolean,
+    away: unknown,
   ): Promise<{ readonly steps: ReadonlyArray<AdmittedStep>; readonly rejection?: unknown; readonly refused?: string }> {
     if (calls.length === 0 && spending === undefined && preparedId === undefined) return { steps: [] }
     try {
+      if (away !== undefined) {
+        if (spending !== undefined) this.#authority.owe(spending)
+        throw away
+      }
       const steps = await this.#propose(calls, spending, preparedId)
       for (const { stepId, tool } of steps) this.#rulebook.admitted(stepId, tool)
       return { steps: steps.map((step) => ({ step, isGuarded: true })) }
@@ -240,28 +257,23 @@ export class Admissions {
     spending: Spending | undefined,
     preparedId: string | undefined,
   ): Promise<ReadonlyArray<Step>> {
-    const owed = sum(this.#debt, spending ?? nothing)
-    this.#debt = nothing
-    const usage = spending === undefined && owed.inputTokens + owed.outputTokens + owed.cost === 0 ? undefined : owed
-    try {
-      const steps = await this.#authority.propose({ calls, usage, preparedId })
-      this.#guard.answered()
-      return steps
-    } catch (error) {
-      // A refusal by the rules has settled it; trouble on the way may have.
-      if (!isRefusal(error)) this.#debt = sum(this.#debt, owed)
-      throw error
-    }
+    const steps = await this.#authority.propose({ calls, usage: spending, preparedId })
+    this.#guard.answered()
+    return steps
   }
 
   #spent(spending: Spending | undefined): void {
     if (spending !== undefined) this.#rulebook.spent(toMicros(spending.cost))
   }
 
+  get #hasTripped(): boolean {
+    return this.#rulebook.trip !== undefined && this.#settings.mode === "enforce" && !this.#authority.life.hasEnded
+  }
+
   /** A session that is blocked or fails again and again ends itself. */
   async #obeyBreaker(): Promise<void> {
     const { trip } = this.#rulebook
-    if (trip === undefined || this.#settings.mode !== "enforce" || this.#authority.life.hasEnded) return
+    if (trip === undefined || !this.#hasTripped) return
     await this.#authority.kill(`circuit_breaker: ${trip.operator} reached ${trip.count}`)
     throw this.#authority.life.why()
   }
@@ -324,11 +336,21 @@ export class Admissions {
   }
 }
 
-const sum = (a: Spending, b: Spending): Spending => ({
-  inputTokens: a.inputTokens + b.inputTokens,
-  outputTokens: a.outputTokens + b.outputTokens,
-  cost: a.cost + b.cost,
-})
+/**
+ * Calls to which a provider has given one id share their fate: an answer can be rid of none of them alone, and what stays would
+ * be admitted and never seen.
+ */
+const alike = (calls: ReadonlyArray<AskedCall>, failures: ReadonlyArray<Failures>): ReadonlyArray<Failures> => {
+  const byId = new Map<string | null, Failures>()
+  calls.forEach(({ callId }, index) => {
+    const own = failures[index] ?? []
+    if (own.length > 0) byId.set(callId, own)
+  })
+  return calls.map(({ callId }, index) => {
+    const own = failures[index] ?? []
+    return own.length > 0 ? own : (byId.get(callId) ?? [])
+  })
+}
 
 /** The steps of the calls that were asked for, each in its call's place, and those that were there before. */
 const placed = (

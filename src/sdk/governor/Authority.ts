@@ -64,7 +64,10 @@ export interface Authority {
   ready(): Promise<void>
   /** Reserves the estimate of a model call before money is spent. */
   reserve(estimate: Estimate): Promise<Reserved>
-  /** Also sends what has no call in it when the session has ended: what was spent is spent. */
+  /**
+   * What was spent is spent: its usage is told also where the session has ended or the calls are refused, and is owed where it
+   * could not be told. It may be told twice after a lost answer, never too little.
+   */
   propose(proposal: Proposal): Promise<ReadonlyArray<Step>>
   /**
    * Waits until a step may run, and answers with the tokens of its admission. Rejects where it never will: with a
@@ -73,6 +76,10 @@ export interface Authority {
   turnOf(step: Step): Promise<ReadonlyArray<Fence>>
   /** Says what became of steps, in one command; undefined where that was accepted. Never rejects. */
   receipt(receipts: ReadonlyArray<Receipt>): Promise<RefusedReceipt | undefined>
+  /** Remembers what was spent while nobody could be told. */
+  owe(usage: Spending): void
+  /** Tells what is owed, if anything. Never rejects. */
+  payUp(): Promise<void>
   /** The session ends itself, for good. */
   kill(reason: string): Promise<void>
 }

@@ -36,6 +36,11 @@ export class LocalAuthority implements Authority {
 
   async receipt(): Promise<undefined> {}
 
+  /** Nobody keeps account here but the contracts. */
+  owe(): void {}
+
+  async payUp(): Promise<void> {}
+
   async kill(reason: string): Promise<void> {
     const why = new ReplayKillError({ workflowId: null, sessionId: null, killId: null, reason })
     this.life.end(why, { abort: true })

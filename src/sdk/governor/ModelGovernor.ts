@@ -62,6 +62,7 @@ export class ModelGovernor implements Governor {
   readonly #parts: ModelGovernorParts
   /** Neither the workflow nor the role limits cost or tokens: there is nothing to reserve. No limit is ever added later. */
   #isUnlimited = false
+  readonly #ending = new Set<Promise<unknown>>()
 
   constructor(parts: ModelGovernorParts) {
     this.#parts = parts
@@ -138,13 +139,27 @@ export class ModelGovernor implements Governor {
       notice: noticeOf(settings.narrowingFeedback, removed, begun.narrowed),
       headers: headersOf(settings.narrowingFeedback, removed, begun.narrowed),
       signal: controller.signal,
-      finish: (answer) => this.#finish(begun, answer).finally(forget),
-      fail: async (usage) => {
+      finish: (answer) => this.#tracked(this.#finish(begun, answer).finally(forget)),
+      fail: (usage) => {
         forget()
         const spending = this.#spending(begun.request.model, begun.request.model, usage)
-        await this.#parts.admissions.settle(spending, begun.preparedId)
+        return this.#tracked(this.#parts.admissions.settle(spending, begun.preparedId))
       },
     }
+  }
+
+  #tracked<A>(ending: Promise<A>): Promise<A> {
+    this.#ending.add(ending)
+    const forget = (): void => {
+      this.#ending.delete(ending)
+    }
+    ending.then(forget, forget)
+    return ending
+  }
+
+  /** Waits until every answer that has come is judged, and what it has cost settled. */
+  async drained(): Promise<void> {
+    await Promise.allSettled(this.#ending)
   }
 
   async #finish({ request, narrowed, preparedId, estimate, refused }: Begun, answer: ModelAnswer): Promise<Verdict> {
@@ -153,7 +168,10 @@ export class ModelGovernor implements Governor {
     const calls = answer.calls.map(asked).map((call) => ({ ...call, resumed: tools.resumed(call.tool, call.input) }))
     // A provider that tells no usage is presumed to have used what was estimated.
     const usage = answer.usage ?? estimate
-    const admission = await admissions.admit({
+    const putBack = (): void => {
+      for (const { resumed } of calls) if (resumed !== undefined) tools.notResumed(resumed)
+    }
+    const asking = admissions.admit({
       provider,
       model,
       attempt,
@@ -166,8 +184,9 @@ export class ModelGovernor implements Governor {
       mayRetry: settings.mode === "enforce" && attempt < settings.maxRetries && calls.length > 0,
       spending: this.#spending(model, answer.model, usage),
     })
-    if (admission.rejection !== undefined)
-      for (const { resumed } of calls) if (resumed !== undefined) tools.notResumed(resumed)
+    asking.catch(putBack)
+    const admission = await asking
+    if (admission.rejection !== undefined) putBack()
     if (admission.isRetried) return { removed: nothingSaid, retry: true, feedback: feedbackOf(calls, admission) }
     if (admission.rejection !== undefined) throw admission.rejection
     const removed = new Map<string, string>()

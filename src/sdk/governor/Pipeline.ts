@@ -36,6 +36,7 @@ export class Pipeline {
   readonly schemas: ToolSchemas
   readonly runner: ToolRunner
   readonly governor: Governor
+  readonly #models: ModelGovernor
 
   constructor(settings: Settings, tools: Tools, contracts: Contracts, rulebook: Rulebook, authority: Authority) {
     const { mode, agent, principal = null, environment = null } = settings
@@ -53,6 +54,14 @@ export class Pipeline {
     this.schemas = schemas
     this.log = log
     this.runner = runner
-    this.governor = new ModelGovernor({ settings, authority, rulebook, admissions, guard, prices, tools: runner })
+    this.#models = new ModelGovernor({ settings, authority, rulebook, admissions, guard, prices, tools: runner })
+    this.governor = this.#models
+  }
+
+  /** Waits until nothing of the session runs here any more and all is told that can be. */
+  async drained(): Promise<void> {
+    await this.#models.drained()
+    await this.runner.drained()
+    await this.authority.payUp()
   }
 }

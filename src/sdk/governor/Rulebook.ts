@@ -201,10 +201,19 @@ export class Rulebook {
       }
     const { policy, context } = this.#options
     if (policy === undefined) return undefined
-    const answer = policy(tool, { ...context, phase: this.phase })
+    const answer = asked(() => policy(tool, { ...context, phase: this.phase }))
     if (answer === true) return undefined
     const detail = typeof answer === "string" ? answer : "The agent's policy does not allow it."
     return { tool, path: null, operator: "policy", code: "policy_blocked", detail }
+  }
+}
+
+/** A policy that fails allows nothing, and keeps nobody from settling what was spent. */
+const asked = (policy: () => boolean | string): boolean | string => {
+  try {
+    return policy()
+  } catch (error) {
+    return `The agent's policy failed: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 

@@ -18,31 +18,40 @@ export interface WaitingStep {
 }
 
 export class Steps {
-  readonly #byCall = new Map<string, WaitingStep>()
+  /** By step, oldest first: a provider may use the id of a call again, in the next answer or in the same one. */
+  readonly #byStep = new Map<string, WaitingStep>()
 
+  /** A step that is there already keeps its place. */
   add(waiting: WaitingStep): void {
-    if (this.#byCall.size >= limits.waitingSteps) {
-      const [oldest] = this.#byCall.keys()
-      if (oldest !== undefined) this.#byCall.delete(oldest)
+    const { stepId } = waiting.step
+    if (this.#byStep.size >= limits.waitingSteps && !this.#byStep.has(stepId)) {
+      const [oldest] = this.#byStep.keys()
+      if (oldest !== undefined) this.#byStep.delete(oldest)
     }
-    this.#byCall.set(waiting.callId, waiting)
+    this.#byStep.set(stepId, waiting)
   }
 
-  /** Takes the call of an id. */
-  take(callId: string): WaitingStep | undefined {
-    const found = this.#byCall.get(callId)
-    this.#byCall.delete(callId)
+  /** Takes a step. */
+  take(stepId: string): WaitingStep | undefined {
+    const found = this.#byStep.get(stepId)
+    this.#byStep.delete(stepId)
     return found
+  }
+
+  /** Those that wait for the call of an id, oldest first. They stay. */
+  ofCall(callId: string): ReadonlyArray<WaitingStep> {
+    if (this.#byStep.size === 0) return []
+    return [...this.#byStep.values()].filter((waiting) => waiting.callId === callId)
   }
 
   /** Takes the oldest call of a tool with these arguments, whatever the order of their keys. */
   takeEqual(tool: string, input: unknown): WaitingStep | undefined {
-    if (this.#byCall.size === 0) return undefined
+    if (this.#byStep.size === 0) return undefined
     const key = keyOf(input)
     if (key === undefined) return undefined
-    for (const [callId, waiting] of this.#byCall) {
+    for (const [stepId, waiting] of this.#byStep) {
       if (waiting.step.tool !== tool || keyOf(waiting.input) !== key) continue
-      this.#byCall.delete(callId)
+      this.#byStep.delete(stepId)
       return waiting
     }
     return undefined
@@ -50,8 +59,8 @@ export class Steps {
 
   /** Takes all of these steps. */
   takeAll(isMeant: (step: Step) => boolean): ReadonlyArray<WaitingStep> {
-    const taken = [...this.#byCall.values()].filter(({ step }) => isMeant(step))
-    for (const { callId } of taken) this.#byCall.delete(callId)
+    const taken = [...this.#byStep.values()].filter(({ step }) => isMeant(step))
+    for (const { step } of taken) this.#byStep.delete(step.stepId)
     return taken
   }
 }

@@ -5,19 +5,26 @@ import type { ResolvedStep } from "../../machines/answers.ts"
 import type { EventBody } from "../../machines/events.ts"
 import type { Fence } from "../../machines/ids.ts"
 import { fail, isRefusal, WorkflowError } from "../../runtime/errors.ts"
-import { ReplayContractError } from "../errors.ts"
+import { ReplayContractError, ReplayKillError } from "../errors.ts"
 import type { Life } from "../Life.ts"
 import { limits } from "../limits.ts"
 import type { SessionLink } from "../SessionLink.ts"
-import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Step } from "./Authority.ts"
+import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Spending, Step } from "./Authority.ts"
 
 /** Refusals of the reservation, not of the calls: without it they may well be admitted. */
 const aboutReservation: ReadonlySet<string> = new Set(["version_mismatch", "prepared_request_invalid"])
+
+/** Refusals of a command that nobody has judged: what it says of usage is not in the account either. */
+const beforeJudging: ReadonlySet<string> = new Set(["invalid_request", "payload_too_large"])
+
+const nothing: Spending = { inputTokens: 0, outputTokens: 0, cost: 0 }
 
 export class WorkflowAuthority implements Authority {
   readonly #link: SessionLink
   /** Steps of this session whose approval was refused, and why: whoever waits for them may ask later. */
   readonly #rejected = new Map<string, string>()
+  /** What was spent and could not be told. */
+  #debt = nothing
 
   constructor(link: SessionLink) {
     this.#link = link
@@ -52,14 +59,17 @@ export class WorkflowAuthority implements Authority {
   async propose(proposal: Proposal): Promise<ReadonlyArray<Step>> {
     const { calls, preparedId } = proposal
     if (calls.length === 0) return this.#send(proposal)
-    this.life.check()
+    if (this.life.hasEnded) {
+      await this.#settle(proposal)
+      throw this.life.why()
+    }
     try {
       return await this.#send(proposal)
     } catch (error) {
-      if (preparedId === undefined || !isRefusal(error)) throw error
-      // A refusal has settled the usage, and does not use the reservation up.
-      await this.#send({ calls: [], preparedId }).catch(() => {})
-      if (!aboutReservation.has(error.code)) throw error
+      if (!isRefusal(error)) throw error
+      // A refusal does not use the reservation up, and has settled the usage only where it was judged.
+      await this.#settle({ preparedId })
+      if (preparedId === undefined || !aboutReservation.has(error.code)) throw error
       // The session moved on during the model call, as parallel calls do.
       return this.#send({ calls })
     }
@@ -106,7 +116,34 @@ export class WorkflowAuthority implements Authority {
     this.#link.killed(receipt)
   }
 
-  #send({ calls, usage, preparedId }: Proposal): Promise<ReadonlyArray<Step>> {
+  owe(usage: Spending): void {
+    this.#debt = sum(this.#debt, usage)
+  }
+
+  payUp(): Promise<void> {
+    return this.#link.opened === undefined ? Promise.resolve() : this.#settle({})
+  }
+
+  /** Settles usage and gives a reservation back, without a call. */
+  async #settle({ usage, preparedId }: Pick<Proposal, "usage" | "preparedId">): Promise<void> {
+    if (usage === undefined && preparedId === undefined && isNothing(this.#debt)) return
+    await this.#send({ calls: [], usage, preparedId }).catch(() => {})
+  }
+
+  async #send({ calls, usage, preparedId }: Proposal): Promise<ReadonlyArray<Step>> {
+    const owed = sum(this.#debt, usage ?? nothing)
+    this.#debt = nothing
+    try {
+      return await this.#told({ calls, preparedId, usage: usage === undefined && isNothing(owed) ? undefined : owed })
+    } catch (error) {
+      // A refusal by the rules, such as of a dead session, has settled it; trouble on the way may have.
+      const isSettled = error instanceof ReplayKillError || (isRefusal(error) && !beforeJudging.has(error.code))
+      if (!isSettled) this.owe(owed)
+      throw error
+    }
+  }
+
+  #told({ calls, usage, preparedId }: Proposal): Promise<ReadonlyArray<Step>> {
     const proposal = {
       calls: calls.map(({ tool, arguments: args, resources }) => ({
         tool,
@@ -119,6 +156,15 @@ export class WorkflowAuthority implements Authority {
     return this.#link.settle((session, options) => session.propose(proposal, options))
   }
 }
+
+const isNothing = ({ inputTokens, outputTokens, cost }: Spending): boolean => inputTokens + outputTokens + cost === 0
+
+/** Within what a command may say: a sum that is refused would be owed, and refused, for ever. */
+const sum = (a: Spending, b: Spending): Spending => ({
+  inputTokens: Math.ceil(Math.min(limits.usageTokens, a.inputTokens + b.inputTokens)),
+  outputTokens: Math.ceil(Math.min(limits.usageTokens, a.outputTokens + b.outputTokens)),
+  cost: Math.min(limits.usageCost, a.cost + b.cost),
+})
 
 const notApproved = (tool: string, reason: string): ReplayContractError => {
   const detail = reason === "approval_timeout" ? "nobody approved it in time." : `its approval was refused: ${reason}.`
