@@ -83,7 +83,7 @@ export class History {
   readonly #store: Journal["Service"]
   readonly #floors = new Map<string, number>()
   readonly #dead = new Set<string>()
-  /** Sessions and handoffs that somebody was told of, each in its workflow. */
+  /** Sessions and handoffs that somebody was told of, each in its workflow: a session and a handoff may have the same id. */
   readonly #known = new Set<string>()
   readonly #claims = new Map<string, string>()
   /** The first answer under each key. */
@@ -107,8 +107,8 @@ export class History {
       letter,
       floor: this.#floors.get(placeOf(letter)) ?? 0,
       senderWasDead: sender !== undefined && this.#dead.has(`${tenant}/${sender}`),
-      knewSession: sender !== undefined && this.#known.has(`${placeOf(letter)} ${sender}`),
-      knewHandoff: handoff !== undefined && this.#known.has(`${placeOf(letter)} ${handoff}`),
+      knewSession: sender !== undefined && this.#known.has(`${placeOf(letter)} session ${sender}`),
+      knewHandoff: handoff !== undefined && this.#known.has(`${placeOf(letter)} handoff ${handoff}`),
       isRepeat: known !== undefined,
     }
   }
@@ -215,7 +215,7 @@ export class History {
     const { name, input, tenant } = letter
     if (name === "createRoot" || name === "claim") {
       const { sessionId, handoff } = answer as Answers["claim"]
-      this.#known.add(`${placeOf(letter)} ${sessionId}`)
+      this.#known.add(`${placeOf(letter)} session ${sessionId}`)
       const row = this.#session(letter, sessionId)
       if (row?.workflowId !== letter.workflowId)
         throw new Violation("durable", `${name} was answered with ${sessionId}, which the store does not have`)
@@ -226,7 +226,7 @@ export class History {
       this.#claims.set(generation, sessionId)
     }
     if ((name === "complete" || name === "fail") && "sessionId" in input) this.#dead.add(`${tenant}/${input.sessionId}`)
-    if (name === "offer") this.#known.add(`${placeOf(letter)} ${textIn(answer, "handoffId")}`)
+    if (name === "offer") this.#known.add(`${placeOf(letter)} handoff ${textIn(answer, "handoffId")}`)
     if (name === "kill") this.#killed(letter, answer as KillReceipt)
   }
 
