@@ -12,6 +12,7 @@ const recovery = inFile("src/sdk/recover.ts")
 
 const turns = { file: "test/sdk/governor/turns.test.ts" }
 const budget = { file: "test/sdk/governor/budget.test.ts" }
+const accounts = { file: "test/sdk/governor/accounts.test.ts" }
 const contracts = { file: "test/sdk/governor/contracts.test.ts" }
 
 export const governorMutants: ReadonlyArray<Mutant> = [
@@ -39,27 +40,27 @@ export const governorMutants: ReadonlyArray<Mutant> = [
     replace: `if (mode === "shadow" && gate !== "reject_all") return { failures, kept: all, rejection: undefined }`,
     checks: [turns],
   }),
-  admission({
+  authority({
     name: "usage-of-the-unreachable",
     breaks: "What was spent while the control plane was away is forgotten.",
     rule: "docs/agents.md, onError",
-    find: `this.#debt = sum(this.#debt, owed)`,
-    replace: `this.#debt = nothing`,
-    checks: [turns],
+    find: `if (!isSettled) this.owe(owed)`,
+    replace: `if (isSettled) this.owe(owed)`,
+    checks: [turns, accounts],
   }),
   admission({
     name: "breaker-kills",
     breaks: "A tripped breaker kills nobody.",
     rule: "docs/definitions.md, circuit_breaker",
-    find: `if (trip === undefined || this.#settings.mode !== "enforce" || this.#authority.life.hasEnded) return`,
-    replace: `if (trip === undefined || this.#settings.mode === "enforce" || this.#authority.life.hasEnded) return`,
+    find: `this.#rulebook.trip !== undefined && this.#settings.mode === "enforce"`,
+    replace: `this.#rulebook.trip !== undefined && this.#settings.mode !== "enforce"`,
     checks: [turns, contracts],
   }),
   authority({
     name: "reservation-of-the-refused",
     breaks: "A refused answer keeps its model call's reservation.",
     rule: "I3",
-    find: `await this.#send({ calls: [], preparedId }).catch(() => {})`,
+    find: `await this.#settle({ preparedId })`,
     replace: `await Promise.resolve()`,
     checks: [budget],
   }),
