@@ -32,13 +32,19 @@ export type { DecidedCall, Decision, ShadowDelta } from "./sdk/governor/Decision
 export type { ModelPrice, Prices } from "./sdk/governor/prices.ts"
 export type { Policy, PolicyContext } from "./sdk/governor/Rulebook.ts"
 export { Handrail, type OpenOptions } from "./sdk/Handrail.ts"
-export type { HandoffOutcome } from "./sdk/handoffs.ts"
+export type { HandoffOutcome } from "./sdk/link/handoffs.ts"
+export type { RecoveredOutcome, Recoveries, Recovery } from "./sdk/link/recover.ts"
 export type { ChildWorkflow, Gate, Mode, NarrowingFeedback, ReplayOptions, RootWorkflow } from "./sdk/options.ts"
 export { ModelStreamError } from "./sdk/providers/errors.ts"
 export { type AwaitOptions, ReplaySession, type Ticket } from "./sdk/ReplaySession.ts"
-export type { RecoveredOutcome, Recoveries, Recovery } from "./sdk/recover.ts"
 export { replay } from "./sdk/replay.ts"
-export type { ToolMessages } from "./sdk/runTools.ts"
-export { outcomeOf, type StepOutcome } from "./sdk/StepOutcome.ts"
-export type { GovernedTool, GovernedTools, Settlement, Tool, ToolContext, Tools } from "./sdk/Tools.ts"
-export { type DefinedTool, type OfferedTools, type ParametersSchema, type ToolDefinition, tool } from "./sdk/tool.ts"
+export type { ToolMessages } from "./sdk/tools/runTools.ts"
+export { outcomeOf, type StepOutcome } from "./sdk/tools/StepOutcome.ts"
+export type { GovernedTool, GovernedTools, Settlement, Tool, ToolContext, Tools } from "./sdk/tools/Tools.ts"
+export {
+  type DefinedTool,
+  type OfferedTools,
+  type ParametersSchema,
+  type ToolDefinition,
+  tool,
+} from "./sdk/tools/tool.ts"

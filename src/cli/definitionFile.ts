@@ -5,7 +5,7 @@ import { artifactOf } from "../definition/compile.ts"
 import type { Diagnostic } from "../definition/Diagnostic.ts"
 import type { Artifact } from "../machines/definition.ts"
 import { ReplayConfigError } from "../sdk/errors.ts"
-import { loadDefinition } from "../sdk/workflowFiles.ts"
+import { loadDefinition } from "../sdk/files/workflowFiles.ts"
 import { UsageError } from "./Command.ts"
 
 export type Loaded =

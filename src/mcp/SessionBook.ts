@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto"
 import type { Client } from "../runtime/Client.ts"
 import { fail, WorkflowError } from "../runtime/errors.ts"
 import type { Session } from "../runtime/Session.ts"
-import { Heartbeats } from "../sdk/Heartbeats.ts"
+import { Heartbeats } from "../sdk/link/Heartbeats.ts"
 import { mcpLimits } from "./limits.ts"
 
 interface Entry {

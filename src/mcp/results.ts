@@ -8,7 +8,7 @@ import { problemOf } from "../adapters/http/wire/problem.ts"
 import { isRetryable } from "../machines/refusals.ts"
 import { WorkflowError } from "../runtime/errors.ts"
 import { ReplayContractError, ReplayKillError, ToolTimeoutError } from "../sdk/errors.ts"
-import { outcomeOf } from "../sdk/StepOutcome.ts"
+import { outcomeOf } from "../sdk/tools/StepOutcome.ts"
 
 export interface Refusal {
   readonly [member: string]: unknown

@@ -6,13 +6,13 @@
  */
 import { type Diagnostic, formatDiagnostics } from "../definition/index.ts"
 import type { DefinitionInput } from "../runtime/Client.ts"
-import { type Contracts, loadContracts } from "./contracts.ts"
 import { ReplayConfigError } from "./errors.ts"
+import { type Contracts, loadContracts } from "./files/contracts.ts"
+import { loadDefinition } from "./files/workflowFiles.ts"
 import { limits } from "./limits.ts"
 import { type ReplayOptions, readOptions, type Settings, type WorkflowSettings } from "./options.ts"
 import { ReplaySession } from "./ReplaySession.ts"
-import type { Tools } from "./Tools.ts"
-import { loadDefinition } from "./workflowFiles.ts"
+import type { Tools } from "./tools/Tools.ts"
 
 /**
  * `client`: an OpenAI or Anthropic client, which comes back as `session.client`, the same and governed; or null for tools alone.

@@ -1,8 +1,8 @@
 /** The beats of a claim lease, on a clock that the test moves (semantics.md §9). */
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { Heartbeats } from "../../src/sdk/Heartbeats.ts"
-import { Life } from "../../src/sdk/Life.ts"
-import type { SessionLink } from "../../src/sdk/SessionLink.ts"
+import { Heartbeats } from "../../src/sdk/link/Heartbeats.ts"
+import { Life } from "../../src/sdk/link/Life.ts"
+import type { SessionLink } from "../../src/sdk/link/SessionLink.ts"
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

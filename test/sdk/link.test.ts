@@ -1,8 +1,8 @@
 /** A session hears that it has ended as soon as its workflow's events say so, whoever ended it (semantics.md §8). */
 import { expect, onTestFinished, test } from "vitest"
 import type { Handrail } from "../../src/sdk/Handrail.ts"
+import { SessionLink } from "../../src/sdk/link/SessionLink.ts"
 import type { WorkflowSettings } from "../../src/sdk/options.ts"
-import { SessionLink } from "../../src/sdk/SessionLink.ts"
 import { errorOf, gate, governance, lead, openRuntime, workflowYaml } from "./fixtures.ts"
 
 const linked = (runtime: Handrail, sessionId: string, workflow: object): SessionLink => {

@@ -7,8 +7,8 @@ const guard = inFile("src/sdk/governor/Guard.ts")
 const model = inFile("src/sdk/governor/ModelGovernor.ts")
 const prices = inFile("src/sdk/governor/prices.ts")
 const rulebook = inFile("src/sdk/governor/Rulebook.ts")
-const runner = inFile("src/sdk/ToolRunner.ts")
-const recovery = inFile("src/sdk/recover.ts")
+const runner = inFile("src/sdk/tools/ToolRunner.ts")
+const recovery = inFile("src/sdk/link/recover.ts")
 
 const turns = { file: "test/sdk/governor/turns.test.ts" }
 const budget = { file: "test/sdk/governor/budget.test.ts" }

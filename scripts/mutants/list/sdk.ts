@@ -1,10 +1,10 @@
 /** Guards of what an agent's author sees: leases, kills, keys and receipts (semantics.md §5, §8, §9). */
 import { inFile, type Mutant } from "../Mutant.ts"
 
-const heartbeats = inFile("src/sdk/Heartbeats.ts")
-const life = inFile("src/sdk/Life.ts")
-const link = inFile("src/sdk/SessionLink.ts")
-const runner = inFile("src/sdk/ToolRunner.ts")
+const heartbeats = inFile("src/sdk/link/Heartbeats.ts")
+const life = inFile("src/sdk/link/Life.ts")
+const link = inFile("src/sdk/link/SessionLink.ts")
+const runner = inFile("src/sdk/tools/ToolRunner.ts")
 
 const beats = { file: "test/sdk/heartbeats.test.ts" }
 const linked = { file: "test/sdk/link.test.ts" }

@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { CallToolResult, Progress } from "@modelcontextprotocol/sdk/types.js"
-import type { ToolContext } from "../../sdk/Tools.ts"
+import type { ToolContext } from "../../sdk/tools/Tools.ts"
 import type { Upstream } from "./Upstream.ts"
 
 export interface Caller {

@@ -6,7 +6,7 @@ import type { ToolExecutionOptions } from "ai"
 import { type AnySession, pipelineOf } from "../frameworks/Asked.ts"
 import { asData } from "../frameworks/data.ts"
 import { inStep } from "../frameworks/step.ts"
-import type { ToolRunner } from "../ToolRunner.ts"
+import type { ToolRunner } from "../tools/ToolRunner.ts"
 import { Handover } from "./Handover.ts"
 
 type Execute = (input: unknown, options: ToolExecutionOptions) => unknown

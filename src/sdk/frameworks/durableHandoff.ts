@@ -3,7 +3,7 @@
  * when it has ended. It outlives the process that offered it, as every handoff of a workflow does.
  */
 import type { InputOf } from "../../machines/commands.ts"
-import type { HandoffOutcome } from "../handoffs.ts"
+import type { HandoffOutcome } from "../link/handoffs.ts"
 import type { ChildWorkflow } from "../options.ts"
 import type { ReplaySession } from "../ReplaySession.ts"
 import { asData } from "./data.ts"

@@ -3,7 +3,7 @@
  * the framework's way and has no place for them in its arguments.
  */
 import { ReplayConfigError } from "../errors.ts"
-import type { ToolContext } from "../Tools.ts"
+import type { ToolContext } from "../tools/Tools.ts"
 import { joined } from "./signals.ts"
 
 /** By the options that the tool was called with. A call's options are a new object each time. */

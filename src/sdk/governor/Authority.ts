@@ -5,7 +5,7 @@
  */
 import type { InputOf } from "../../machines/commands.ts"
 import type { Fence, ResourceRef } from "../../machines/ids.ts"
-import type { Life } from "../Life.ts"
+import type { Life } from "../link/Life.ts"
 
 /** A call that the contracts allow. */
 export interface AllowedCall {

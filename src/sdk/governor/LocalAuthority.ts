@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { ReplayKillError } from "../errors.ts"
-import { Life } from "../Life.ts"
+import { Life } from "../link/Life.ts"
 import type { Authority, Proposal, Reserved, Step } from "./Authority.ts"
 
 const unlimited: Reserved = { preparedId: undefined, remaining: { cost: null, tokens: null } }

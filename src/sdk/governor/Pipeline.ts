@@ -1,9 +1,9 @@
 /** The parts of a session's governance, put together: who admits, what is allowed, what was decided, and what runs. */
-import type { Contracts } from "../contracts.ts"
+import type { Contracts } from "../files/contracts.ts"
 import type { Settings } from "../options.ts"
-import { ToolRunner } from "../ToolRunner.ts"
-import type { Tools } from "../Tools.ts"
-import { ToolSchemas } from "../tool.ts"
+import { ToolRunner } from "../tools/ToolRunner.ts"
+import type { Tools } from "../tools/Tools.ts"
+import { ToolSchemas } from "../tools/tool.ts"
 import { Admissions } from "./Admission.ts"
 import type { Authority } from "./Authority.ts"
 import { DecisionLog } from "./DecisionLog.ts"

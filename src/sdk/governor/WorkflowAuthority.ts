@@ -6,9 +6,9 @@ import type { EventBody } from "../../machines/events.ts"
 import type { Fence } from "../../machines/ids.ts"
 import { fail, isRefusal, WorkflowError } from "../../runtime/errors.ts"
 import { ReplayContractError, ReplayKillError } from "../errors.ts"
-import type { Life } from "../Life.ts"
 import { limits } from "../limits.ts"
-import type { SessionLink } from "../SessionLink.ts"
+import type { Life } from "../link/Life.ts"
+import type { SessionLink } from "../link/SessionLink.ts"
 import type { Authority, Estimate, Proposal, Receipt, RefusedReceipt, Reserved, Spending, Step } from "./Authority.ts"
 
 /** Refusals of the reservation, not of the calls: without it they may well be admitted. */

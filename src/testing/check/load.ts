@@ -3,7 +3,7 @@ import { artifactOf, formatDiagnostics, fromArtifact } from "../../definition/in
 import type { Artifact } from "../../machines/definition.ts"
 import type { DefinitionInput } from "../../runtime/Client.ts"
 import { ReplayConfigError } from "../../sdk/errors.ts"
-import { loadDefinition } from "../../sdk/workflowFiles.ts"
+import { loadDefinition } from "../../sdk/files/workflowFiles.ts"
 
 /**
  * A string is the path of a workflow.yaml, whose contracts are read beside it, or its text where it has more than one line.

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
-import { directoryOf } from "../definition/contractPath.ts"
+import { directoryOf } from "../../definition/contractPath.ts"
 import {
   type CompileResult,
   compile,
@@ -13,11 +13,11 @@ import {
   formatDiagnostics,
   fromArtifact,
   sessionContractPaths,
-} from "../definition/index.ts"
-import type { Definition } from "../machines/definition.ts"
-import type { DefinitionInput } from "../runtime/Client.ts"
-import { ReplayConfigError } from "./errors.ts"
-import type { ReplayOptions, RootWorkflow } from "./options.ts"
+} from "../../definition/index.ts"
+import type { Definition } from "../../machines/definition.ts"
+import type { DefinitionInput } from "../../runtime/Client.ts"
+import { ReplayConfigError } from "../errors.ts"
+import type { ReplayOptions, RootWorkflow } from "../options.ts"
 import { yamlIn } from "./yamlFiles.ts"
 
 export interface LoadedDefinition {

@@ -1,10 +1,10 @@
 /**
  * Runs the tool calls of a model's answer, and says what became of them in the provider's own words.
  */
-import { isInfrastructure, isRefusal } from "../runtime/errors.ts"
-import { ReplayConfigError, ReplayContractError, ReplayKillError } from "./errors.ts"
-import type { ToolResult } from "./governor/Turn.ts"
-import { toolCallsOf, toolResultMessages } from "./providers/toolResults.ts"
+import { isInfrastructure, isRefusal } from "../../runtime/errors.ts"
+import { ReplayConfigError, ReplayContractError, ReplayKillError } from "../errors.ts"
+import type { ToolResult } from "../governor/Turn.ts"
+import { toolCallsOf, toolResultMessages } from "../providers/toolResults.ts"
 import { outcomeOf } from "./StepOutcome.ts"
 import type { ToolRunner } from "./ToolRunner.ts"
 

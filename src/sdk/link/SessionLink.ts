@@ -5,15 +5,15 @@
  * Whatever says that the session is dead, an event or a refusal, ends its `life` here and nowhere else.
  */
 import { randomUUID } from "node:crypto"
-import type { SessionView, UnresolvedStep } from "../machines/answers.ts"
-import type { EventBody, EventTag, JournalEvent } from "../machines/events.ts"
-import type { CallOptions, Client, DefinitionInput } from "../runtime/Client.ts"
-import { closedError, fail, WorkflowError } from "../runtime/errors.ts"
-import type { Session } from "../runtime/Session.ts"
+import type { SessionView, UnresolvedStep } from "../../machines/answers.ts"
+import type { EventBody, EventTag, JournalEvent } from "../../machines/events.ts"
+import type { CallOptions, Client, DefinitionInput } from "../../runtime/Client.ts"
+import { closedError, fail, WorkflowError } from "../../runtime/errors.ts"
+import type { Session } from "../../runtime/Session.ts"
+import { ReplayKillError } from "../errors.ts"
+import type { WorkflowSettings } from "../options.ts"
 import { EventFeed } from "./EventFeed.ts"
-import { ReplayKillError } from "./errors.ts"
 import { Life } from "./Life.ts"
-import type { WorkflowSettings } from "./options.ts"
 import { recovered } from "./recover.ts"
 import { makeRetry, type Retry } from "./retry.ts"
 

@@ -4,8 +4,8 @@
  * Only the tool's author knows how to look ("is there a refund with this step's id?"). A step without a hook, or whose hook does
  * not know, stays unresolved and visible: nothing is guessed.
  */
-import type { UnresolvedStep } from "../machines/answers.ts"
-import type { Session } from "../runtime/Session.ts"
+import type { UnresolvedStep } from "../../machines/answers.ts"
+import type { Session } from "../../runtime/Session.ts"
 import type { Retry } from "./retry.ts"
 
 /** Rejecting keeps the session from opening; it may be tried again. */

@@ -5,8 +5,8 @@
  * reads on from the last event that was handled, for as long as it takes: a session that is deaf can't hear of its kill. An
  * error that no retry mends is handed to `onBroken`, once.
  */
-import type { JournalEvent } from "../machines/events.ts"
-import { isInfrastructure } from "../runtime/errors.ts"
+import type { JournalEvent } from "../../machines/events.ts"
+import { isInfrastructure } from "../../runtime/errors.ts"
 import { backoffMs, pause } from "./retry.ts"
 
 export interface FeedSource {

@@ -1,5 +1,5 @@
 /** Tools as their author writes them, and as the agent calls them once they are governed. */
-import type { Fence } from "../machines/ids.ts"
+import type { Fence } from "../../machines/ids.ts"
 
 /** What a tool reports beside its result. */
 export interface Settlement {

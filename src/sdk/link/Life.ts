@@ -4,7 +4,7 @@
  * It ends once, with the error that every later call throws. A kill, a failure by somebody else and the caller's own signal abort
  * `signal`; completing and closing do not, because nobody took anything away. Whatever runs or waits hears of each end.
  */
-import { ReplayKillError } from "./errors.ts"
+import { ReplayKillError } from "../errors.ts"
 
 type Listener = (why: unknown) => void
 

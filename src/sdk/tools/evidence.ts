@@ -1,7 +1,7 @@
 /** What goes into the journal of a tool's result and its own report: bounded, and plain JSON. */
-import { bounds } from "../machines/bounds.ts"
-import { isDeeperThan } from "../runtime/decode.ts"
-import { limits } from "./limits.ts"
+import { bounds } from "../../machines/bounds.ts"
+import { isDeeperThan } from "../../runtime/decode.ts"
+import { limits } from "../limits.ts"
 import type { Settlement } from "./Tools.ts"
 
 /** The fields of a receipt, and what was wrong with the report that they were taken from. */

@@ -4,9 +4,9 @@
  * The lease's length is taken from the runtime's own times, so a clock that differs here does no harm. It beats at once where
  * the session is resumed, because nobody knows how much of the lease is left.
  */
-import { isInfrastructure } from "../runtime/errors.ts"
+import { isInfrastructure } from "../../runtime/errors.ts"
+import { limits } from "../limits.ts"
 import type { Life } from "./Life.ts"
-import { limits } from "./limits.ts"
 import type { SessionLink } from "./SessionLink.ts"
 
 /** What it needs of a session's link. */

@@ -2,8 +2,8 @@
  * Retries after trouble with the infrastructure. A refusal by the workflow's rules is an answer and is never repeated by itself,
  * even where it may be different later: only the agent knows whether it still wants the same.
  */
-import { isInfrastructure } from "../runtime/errors.ts"
-import { limits } from "./limits.ts"
+import { isInfrastructure } from "../../runtime/errors.ts"
+import { limits } from "../limits.ts"
 
 export type Retry = <A>(attempt: () => Promise<A>) => Promise<A>
 

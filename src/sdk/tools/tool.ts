@@ -2,8 +2,8 @@
  * Tools with a JSON schema of their arguments: a call that does not fit is blocked before it is admitted, and models are offered
  * the tool as it is.
  */
-import { compileSchema } from "../definition/summarySchema.ts"
-import { type ContractFailure, ReplayConfigError } from "./errors.ts"
+import { compileSchema } from "../../definition/summarySchema.ts"
+import { type ContractFailure, ReplayConfigError } from "../errors.ts"
 import type { ToolContext, Tools } from "./Tools.ts"
 
 /** JSON Schema, Draft 2020-12, of an object: the tool's arguments. It holds all that it refers to; nothing is fetched. */

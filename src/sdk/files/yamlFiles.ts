@@ -1,9 +1,9 @@
 /** The YAML files of a directory: what a loader reads, within the compiler's bounds. */
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { bounds } from "../definition/bounds.ts"
-import { isYaml } from "../definition/contractPath.ts"
-import { ReplayConfigError } from "./errors.ts"
+import { bounds } from "../../definition/bounds.ts"
+import { isYaml } from "../../definition/contractPath.ts"
+import { ReplayConfigError } from "../errors.ts"
 
 /** Name and text of each, sorted by name. `option` is blamed where the directory can't be read. */
 export const yamlIn = (directory: string, option: string): ReadonlyArray<readonly [name: string, text: string]> => {

@@ -1,8 +1,8 @@
 /** What an offering session learns of a handoff once it has ended. */
-import type { HandoffStatus } from "../machines/answers.ts"
-import type { EventBody } from "../machines/events.ts"
-import type { Artifact, Json } from "../machines/ids.ts"
-import type { HandoffRow } from "../machines/projection.ts"
+import type { HandoffStatus } from "../../machines/answers.ts"
+import type { EventBody } from "../../machines/events.ts"
+import type { Artifact, Json } from "../../machines/ids.ts"
+import type { HandoffRow } from "../../machines/projection.ts"
 
 /** A handoff that has ended. Only `completed` has a result; `reason` says why any other did not. */
 export interface HandoffOutcome {
