@@ -5,6 +5,9 @@ import type { Trace } from "./Trace.ts"
 
 export type Fault = "none" | "before" | "after"
 
+/** The longest that the store stands still, in microseconds. What it holds up then, nothing heals before it is over. */
+export const longestStallUs = 3_000_000
+
 export class Faults {
   readonly #chance: Chance
   readonly #swarm: Swarm
@@ -52,7 +55,7 @@ export class Faults {
   latency(): number {
     const [low, high] = this.#swarm.latencyUs
     const usual = this.#chance.between(low, high)
-    const stalled = this.#chance.between(100_000, 3_000_000)
+    const stalled = this.#chance.between(100_000, longestStallUs)
     const stalls = this.#chance.chance(this.#swarm.stallRate)
     if (this.#healed) return Math.min(usual, 2000)
     return stalls && this.allow("store stalls") ? stalled : usual

@@ -15,6 +15,7 @@ import { limits } from "../../runtime/limits.ts"
 import type { Calls, Letter, Patience, Sendable } from "./Calls.ts"
 import type { Chance } from "./Chance.ts"
 import type { Birth } from "./definitions.ts"
+import { longestStallUs } from "./Faults.ts"
 import type { History } from "./History.ts"
 import { Violation } from "./Violation.ts"
 import type { World } from "./World.ts"
@@ -58,6 +59,7 @@ export class Healing {
 
   get demands(): Effect.Effect<void, Violation> {
     return Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(longestStallUs / 1000)
       yield* this.#deadlines()
       for (const place of this.#places()) yield* this.#toTheEnd(place)
       yield* this.#repeats()
