@@ -67,9 +67,17 @@ describe.each(places)("on %s", (_, makePlace) => {
     nothingUnhandled()
     const { client } = await opened(placed(makePlace).layer())
     await createRoot(client)
-    const waiting = readUntil(client.events({ workflowId: "w1" }), () => false)
+    let isReading: () => void = () => {}
+    const reading = new Promise<void>((resolve) => {
+      isReading = resolve
+    })
+    const waiting = readUntil(client.events({ workflowId: "w1" }), () => {
+      isReading()
+      return false
+    })
     const busy = client.events({ workflowId: "w1" })[Symbol.asyncIterator]()
     expect((await busy.next()).done).toBe(false)
+    await reading
     await client.close()
     expect((await waiting).map((event) => event.seq)).toEqual([1])
     expect((await busy.next()).done).toBe(true)
