@@ -16,17 +16,17 @@ interface Writer {
   readonly token: number
   /** Waits for the turn of a step. */
   readonly turn: (step: string) => Promise<unknown>
+  /** Tokens of the round's writes that landed, in order: what a writer of an earlier round still does is not among them. */
+  readonly landed: Array<number>
 }
 
 interface Steps {
   writers: AsyncLocalStorage<Writer> | undefined
-  /** Tokens of the writes that landed, in order. */
-  landed: Array<number>
   /** Steps happen one at a time, so that their order is the one that was drawn. */
   last: Promise<unknown>
 }
 
-const steps = vi.hoisted((): Steps => ({ writers: undefined, landed: [], last: Promise.resolve() }))
+const steps = vi.hoisted((): Steps => ({ writers: undefined, last: Promise.resolve() }))
 steps.writers = new AsyncLocalStorage<Writer>()
 
 vi.mock("node:fs/promises", async (original) => {
@@ -42,7 +42,7 @@ vi.mock("node:fs/promises", async (original) => {
       const result = await happens
       // The order of steps is what counts here, and the disk would take most of the time.
       if (typeof result === "object" && result !== null && "sync" in result) result.sync = async () => {}
-      if (name === "rename" && String(args[1]).endsWith("config.json")) steps.landed.push(writer?.token ?? 0)
+      if (name === "rename" && String(args[1]).endsWith("config.json")) writer?.landed.push(writer.token)
       return result
     }
     return [name, step]
@@ -62,7 +62,7 @@ test("no write lands after one with a greater token, whoever freezes where", asy
       fc.asyncProperty(team, fc.scheduler(), async (members, s) => {
         round += 1
         const file = join(folder, `${round}-config.json`)
-        steps.landed = []
+        const landings: Array<number> = []
         let frozen: Array<() => void> = []
         const all = members.map(({ token, freeze }, index) => {
           let count = 0
@@ -73,7 +73,7 @@ test("no write lands after one with a greater token, whoever freezes where", asy
               })
             await s.schedule(Promise.resolve(), `${index} ${name}`)
           }
-          const ended = steps.writers?.run({ token, turn }, () =>
+          const ended = steps.writers?.run({ token, turn, landed: landings }, () =>
             landed(() => replaceFile(file, `${token}`, fence(token))),
           )
           return { token, freeze, ended }
@@ -101,8 +101,10 @@ test("no write lands after one with a greater token, whoever freezes where", asy
           await new Promise(setImmediate)
         }
         await ends
-        expect(isGrowing(steps.landed)).toBe(true)
-        const last = steps.landed.at(-1)
+        // A writer that was to freeze later than it ended is under way still: its step is over before the file is looked at.
+        await steps.last
+        expect(isGrowing(landings)).toBe(true)
+        const last = landings.at(-1)
         if (last !== undefined) expect(readFileSync(file, "utf8")).toBe(String(last))
       }),
       runs(300),
